@@ -1,0 +1,69 @@
+/* comm.h - ranks, bytes and sums.
+ *
+ * The only room that knows MPI. A `comm` is a set of ranks that do things together; a function
+ * without a `comm *` argument cannot communicate. Every collective carries the name of an event,
+ * is counted and timed, and leaves a line in the journal of the last 64 (events.h).
+ *
+ * One thread per process calls these functions (MPI_THREAD_FUNNELED). */
+#ifndef DID_COMM_H
+#define DID_COMM_H
+
+#include <stddef.h>
+
+#include "events.h"
+#include "status.h"
+
+typedef struct comm comm;
+
+/* Start MPI and open the communicator of all ranks. Errors are returned, not fatal. Call once.
+ * Collective over every process of the launch. */
+status comm_start(comm **world);
+
+/* Meet in a barrier, stop MPI and close the world. Collective; nulls `world`. */
+void comm_stop(comm **world);
+
+/* The rank the launcher gave this process, before MPI starts; 0 where no launcher says. Local. */
+int comm_launch_rank(void);
+
+/* Version of the MPI library, one line. Needs no MPI_Init. Local, borrowed. */
+const char *comm_library(void);
+
+int comm_rank(const comm *c);  /* my rank, 0 .. size - 1. Local. */
+int comm_size(const comm *c);  /* how many ranks. Local. */
+
+/* Ranks of equal `color` form a new comm, ordered by `key`. Collective over parent. */
+status comm_split(comm **out, comm *parent, int color, int key);
+
+/* How many ranks of `c` run on this host. Collective. */
+status comm_node_size(comm *c, int *ranks);
+
+/* Give the communicator back; closes and sets NULL. Collective over *c. */
+void comm_close(comm **c);
+
+/* Scratch for sums of up to `n` floats, so that comm_sum never allocates. Bytes are
+ * comm_sum_bytes(size, n). Collective in the sense that all ranks reserve the same n. */
+status comm_reserve(comm *c, size_t n);
+size_t comm_sum_bytes(int size, size_t n);
+
+/* The worst status of all ranks becomes everybody's, and with it the sentence of the lowest rank
+ * that brought it (prefixed "rank 3: " when it is not rank 0). Collective. */
+status comm_agree(comm *c, status mine);
+
+/* `root`'s bytes reach all. Collective. */
+status comm_broadcast(comm *c, void *data, size_t bytes, int root, event e);
+
+/* Like comm_broadcast, but a waiting rank sleeps between looks instead of spinning: for teams that
+ * wait for work. Collective. */
+status comm_await(comm *c, void *data, size_t bytes, int root, event e);
+
+/* all[r * bytes ...] becomes rank r's `mine`. Collective. */
+status comm_gather(comm *c, void *all, const void *mine, size_t bytes, event e);
+
+/* x[n] becomes the sum over ranks, added in rank order in f32: the same bits on every rank, for
+ * every n and every position of an element. n must not exceed the reserve. Collective. */
+status comm_sum(comm *c, float *x, size_t n, event e);
+
+/* Everybody arrives before anybody leaves. Collective. */
+status comm_barrier(comm *c, event e);
+
+#endif

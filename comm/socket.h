@@ -1,0 +1,59 @@
+/* socket.h - ZeroMQ, as much of it as the job front-end needs.
+ *
+ * A message is a list of frames. Sends never block: a full queue is a status the caller handles.
+ * A socket belongs to the thread that opened it. Nobody in MPI code ever sees one.
+ * Source: ZeroMQ RFC 28 (ROUTER/DEALER), RFC 26 (CURVE). */
+#ifndef DID_SOCKET_H
+#define DID_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "status.h"
+
+typedef struct socket_context socket_context;  /* one per process */
+typedef struct socket         socket;          /* not to be confused with the system call */
+
+enum { SOCKET_KEY = 41 };  /* a CURVE key in Z85 text, with its NUL */
+typedef struct socket_keys {
+    char public[SOCKET_KEY], secret[SOCKET_KEY];
+} socket_keys;
+
+/* A borrowed view of one received frame; valid until the next receive on the socket. */
+typedef struct frame {
+    const void *data;
+    size_t      size;
+} frame;
+
+enum { SOCKET_FRAMES_MAX = 8 };  /* a message with more frames is dropped and counted */
+
+status socket_context_open(socket_context **out);
+void   socket_context_close(socket_context **c);
+
+/* A fresh CURVE key pair. Local. */
+status socket_keys_make(socket_keys *out);
+
+/* Bind a ROUTER to `endpoint` ("ipc:///dir/name" or "tcp://host:port", port * for any). TCP
+ * endpoints require `keys` (the server's pair); ipc ones take NULL. `bound` (may be NULL) receives
+ * the endpoint with the port filled in. Messages larger than `message_max` bytes are refused.
+ * Fails DID_EIO naming the endpoint. Local. */
+status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
+                          const socket_keys *keys, size_t message_max, char *bound,
+                          size_t bound_size);
+
+/* Connect a DEALER. TCP endpoints require the server's public key and a pair of one's own. Local. */
+status socket_connect_dealer(socket **out, socket_context *c, const char *endpoint,
+                             const char *server_public, const socket_keys *keys,
+                             size_t message_max);
+
+void socket_close(socket **s);
+
+/* Send `n` frames as one message, without waiting. *sent is false when the peer's queue is full or,
+ * for a ROUTER, the peer named by the first frame is gone. Local. */
+status socket_send(socket *s, const frame *frames, int n, bool *sent);
+
+/* Wait up to `wait_ms` (-1: for ever) for a message. *n is 0 when none came. Frames are borrowed
+ * until the next receive. Local. */
+status socket_recv(socket *s, int wait_ms, frame frames[SOCKET_FRAMES_MAX], int *n);
+
+#endif

@@ -1,0 +1,96 @@
+/* engine.h - the front door: models loaded over the ranks, documents in, documents out.
+ *
+ * Source: Diffusion in Diffusion (Ma, Cui, Han, Wang 2026) on BD3-LM backbones. Every network
+ * evaluation is one pass over a ragged batch of segments of many documents. */
+#ifndef DID_ENGINE_H
+#define DID_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm.h"
+#include "document.h"
+#include "geometry.h"
+#include "status.h"
+
+typedef struct engine engine;
+
+enum { ENGINE_MODELS_MAX = 8 };
+
+typedef struct engine_settings {
+    const char *model[ENGINE_MODELS_MAX];  /* checkpoint directories; index = weight handle */
+    int         n_models;
+    int         tp;             /* Q: ranks per row */
+    int         documents;      /* in flight per row; each owns a cache slot */
+    int         pass_rows;      /* soft budget of rows per pass */
+    int         length_max;     /* longest document, positions */
+    int         refine_window;  /* positions; 0 = the model's length */
+    bool        fused_commit;   /* commit a block in the pass that begins the next one */
+    bool        folded;         /* conditioning folded into the weights (the normal way) */
+    const char *kernels;        /* NULL = the best for this CPU */
+} engine_settings;
+
+/* What one rank will hold, known before anything is loaded. Bytes. */
+typedef struct engine_memory {
+    size_t weights, embedding, cache, workspace, wire, total;
+} engine_memory;
+
+/* What the run has done so far, on this row. */
+typedef struct engine_progress {
+    long   passes, rows, segments, commits, drawn, nfe;
+    int    drafting, refining;       /* documents in flight */
+    double seconds_linear, seconds_attention, seconds_rowwise, seconds_draw, seconds_wire,
+        seconds_wait, seconds_total;
+} engine_progress;
+
+/* Where documents come from and go to. Called on the row's leader only, between passes, from the
+ * thread that runs the engine; never inside a collective. Any of them may fail: the run then ends on
+ * all ranks with that status. */
+typedef struct engine_feed {
+    void *context;
+
+    /* Up to `room` documents into docs[]; *n says how many. The engine owns them until `deliver`.
+     * Waits up to `wait_ms` for the first one. *over: no more will ever come. */
+    status (*take)(void *context, document **docs, int room, int wait_ms, int *n, bool *over);
+
+    /* A document is finished, rejected or failed: it is the callee's now. */
+    status (*deliver)(void *context, document **doc);
+
+    /* After each pass: every document in flight and the totals; a good place to save and to show.
+     * *stop asks for an orderly end: documents in flight are then given to `put_down`. */
+    status (*passed)(void *context, document *const *docs, int n, const engine_progress *p,
+                     bool *stop);
+
+    /* An unfinished document at an orderly end: it is the callee's now. */
+    status (*put_down)(void *context, document **doc);
+} engine_feed;
+
+/* Bytes per rank of `settings` on models of these shapes, for the rank that holds most. Reads
+ * configs, loads nothing. Local. */
+status engine_plan(engine_memory *out, const engine_settings *settings);
+
+/* Load and share out the models. The world's size must be a multiple of settings->tp (asserted; the
+ * caller explains it to people). Fails DID_EFORMAT / DID_EIO / DID_ENOMEM alike on all ranks.
+ * Collective over world. */
+status engine_open(engine **out, const engine_settings *settings, comm *world);
+
+/* Run documents until the feed is over and all are delivered, or until it asks to stop. The feed is
+ * needed on row leaders (engine_leads) and ignored elsewhere. Rows are independent: no traffic
+ * between them. Collective over each row; then all rows agree. */
+status engine_run(engine *e, const engine_feed *feed);
+
+void engine_close(engine **e);  /* Collective; nulls. */
+
+bool             engine_leads(const engine *e);          /* am I my row's leader? Local. */
+int              engine_row(const engine *e);            /* my row. Local. */
+const geometry  *engine_geometry(const engine *e, int model);
+uint64_t         engine_model_hash(const engine *e, int model);
+engine_progress  engine_totals(const engine *e);         /* this rank's. Local. */
+engine_memory    engine_bytes(const engine *e);          /* as planned for this rank. Local. */
+
+/* Everything a document's bytes depend on besides itself: model hashes, engine version, precision,
+ * Q, kernel set, BLAS core. One line, borrowed. Local. */
+const char *engine_signature(const engine *e);
+
+#endif

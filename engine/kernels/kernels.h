@@ -1,0 +1,111 @@
+/* kernels.h - arithmetic on plain arrays, chosen once for the CPU at hand.
+ *
+ * A kernel sees arrays and integers. It cannot fail, allocate, log, lock or communicate. `ref` is C
+ * plain enough to read aloud and is the oracle of the tests; every other set overrides what it does
+ * better, in its own file with its own compiler flags.
+ *
+ * The law of this room: the bits of a row never depend on how many rows came with it, on where it
+ * stands among them, or on what the others hold. All matrices are row-major f32. */
+#ifndef DID_KERNELS_H
+#define DID_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { KEY_TILE = 64 };  /* positions per key tile; tiles are cut at absolute multiples of it */
+
+/* How the rows of a query see their keys: one list of consecutive key tiles of one head. Tile i
+ * holds the absolute positions first_tile * KEY_TILE + i * KEY_TILE ... ; of all of them the queries
+ * see positions [from, to) and nothing else. A tile holds key_tile_floats(head_size) floats for K
+ * and as many for V, in the kernel set's own order, written by key_store. */
+typedef struct key_tiles {
+    const float *const *k;
+    const float *const *v;
+    int first_tile, n_tiles;
+    int from, to;  /* absolute positions; every tile overlaps [from, to) */
+} key_tiles;
+
+typedef struct kernels {
+    const char *name; /* printed at start-up */
+
+    /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k.
+     * `rows` is a panel height that linear_panel() approved for this n, k; w is as stored. */
+    void (*linear)(float *c, const float *a, const float *w, const float *bias, int rows, int n,
+                   int k);
+
+    /* out[rows, d] = (x - mean) / sqrt(var + 1e-5), then * scale[d] + shift[d] where not NULL.
+     * Biased variance. */
+    void (*norm)(float *out, const float *x, const float *scale, const float *shift, int rows,
+                 int d);
+
+    /* x[rows, d] = gelu(x), the tanh approximation. */
+    void (*gelu)(float *x, int rows, int d);
+
+    /* x[rows, d] += gate[d] * (part[rows, d] + bias[d]); gate and bias may be NULL (1 and 0). */
+    void (*residual)(float *x, const float *part, const float *gate, const float *bias, int rows,
+                     int d);
+
+    /* Rotate one head in place, half-split form: x[rows, stride], the first `head_size` of each row.
+     * cosine and sine are [rows, head_size / 2]: one angle row per x row. */
+    void (*rotate)(float *x, int stride, const float *cosine, const float *sine, int rows,
+                   int head_size);
+
+    /* Put one key (already rotated) and one value into place `slot` (0 .. KEY_TILE - 1) of a tile. */
+    void (*key_store)(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
+                      int head_size);
+
+    /* Copy places [0, slots) of a tile from another: the cached part of a tile that a probe
+     * continues in its own scratch. */
+    void (*key_copy)(float *k_tile, float *v_tile, const float *k_from, const float *v_from,
+                     int slots, int head_size);
+
+    /* out[rows, out_stride] = softmax(q k^T / sqrt(head_size)) v for one head; q is [rows, q_stride].
+     * All rows see the same keys. Online softmax over tiles, f32 accumulators; the L x L matrix never
+     * exists. Places of a tile outside [from, to) may hold anything, NaN included. */
+    void (*attend)(float *out, int out_stride, const float *q, int q_stride, int rows,
+                   const key_tiles *keys, int head_size);
+
+    /* max over x[n], skipping index `skip` (-1: none); n may be 0 (-INFINITY). */
+    float (*max)(const float *x, int n, int skip);
+
+    /* weight[i] = exp(scale * ((double)x[i] - peak)), 0 at index `skip` (-1: none); returns their sum,
+     * taken in chunks of 1024 in ascending order, so the same data gives the same bits. In f64. */
+    double (*exponentials)(double *weight, const float *x, float peak, double scale, int n,
+                           int skip);
+} kernels;
+
+/* Floats of one K tile (and of one V tile). Local. */
+static inline size_t key_tile_floats(int head_size)
+{
+    return (size_t)KEY_TILE * (size_t)head_size;
+}
+
+/* The set named `name`, or the best for this CPU when NULL. NULL when this CPU lacks it or nobody
+ * knows it. Local. */
+const kernels *kernels_find(const char *name);
+
+/* The names this CPU can run, best first, NULL-terminated: "avx512", "avx2", "ref". Local. */
+const char *const *kernels_available(void);
+
+/* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,
+ * `large` for many (a multiple of small). The BLAS behind `linear` picks its code by shape, so both
+ * heights were tried out here and gave every row the same bits wherever it stood. `verified` is
+ * false when no height passed and `linear` must not be used: take ref's. */
+typedef struct panel {
+    int  small, large;
+    bool verified;
+} panel;
+
+/* Runs a few small products; `scratch` holds panel_scratch_floats(n, k). Local. */
+panel  linear_panel(const kernels *k, int n, int k_dim, float *scratch);
+size_t panel_scratch_floats(int n, int k_dim);
+
+enum { PANEL_MAX = 192 };
+
+/* The BLAS library and core it chose, for the log and the numeric signature. Local. */
+const char *kernels_blas(void);
+
+/* CPU features that matter here, in one line, for --version. Local. */
+const char *kernels_cpu(void);
+
+#endif

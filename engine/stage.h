@@ -1,0 +1,39 @@
+/* stage.h - how one stage of a document is run: the draft (k = 0) or a refinement.
+ *
+ * Source: Diffusion in Diffusion (block size and remask share per stage); BD3-LM (first-hitting and
+ * ancestral samplers, nucleus rule). */
+#ifndef DID_STAGE_H
+#define DID_STAGE_H
+
+#include <stdbool.h>
+
+enum { STAGES_MAX = 8 };
+enum { STAGE_BLOCK_WHOLE = 0 };  /* block = the document's length */
+
+typedef enum { SAMPLER_FHS, SAMPLER_ANCESTRAL, SAMPLER_QUOTA } sampler;
+typedef enum { ORDER_RANDOM, ORDER_LEFT, ORDER_CONFIDENT } order;          /* quota only */
+typedef enum { POLICY_LOWEST, POLICY_RANDOM, POLICY_POSTHOC } policy;      /* what is reopened */
+typedef enum { CONFIDENCE_RAW, CONFIDENCE_NUCLEUS } confidence;
+typedef enum { NUCLEUS_EXCLUSIVE, NUCLEUS_INCLUSIVE } nucleus_rule;
+
+typedef struct stage {
+    int          model;        /* weight handle: index into the engine's models */
+    int          block;        /* tokens, or STAGE_BLOCK_WHOLE */
+    double       remask;       /* share of the free positions reopened, in [0, 1]; draft: ignored */
+    policy       policy;
+    sampler      sampler;
+    int          steps;        /* ancestral, quota: denoising steps per block or window */
+    order        order;
+    double       nucleus;      /* in (0, 1]; 1 keeps everything */
+    nucleus_rule rule;
+    double       temperature;  /* 0 = the most probable token */
+    confidence   confidence;   /* which probability the snapshot records */
+} stage;
+
+/* The stage's block size for a document of `length` positions. Local. */
+static inline int stage_block(const stage *s, int length)
+{
+    return s->block == STAGE_BLOCK_WHOLE || s->block > length ? length : s->block;
+}
+
+#endif
