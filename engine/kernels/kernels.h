@@ -12,7 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { KEY_TILE = 64 };  /* positions per key tile; tiles are cut at absolute multiples of it */
+enum {
+    KEY_TILE = 64,  /* positions per key tile; tiles are cut at absolute multiples of it */
+    HEAD_MAX = 256  /* the widest head `attend` takes; any even width up to it will do */
+};
 
 /* How the rows of a query see their keys: one list of consecutive key tiles of one head. Tile i
  * holds the absolute positions first_tile * KEY_TILE + i * KEY_TILE ... ; of all of them the queries
@@ -65,7 +68,7 @@ typedef struct kernels {
     void (*attend)(float *out, int out_stride, const float *q, int q_stride, int rows,
                    const key_tiles *keys, int head_size);
 
-    /* max over x[n], skipping index `skip` (-1: none); n may be 0 (-INFINITY). */
+    /* max over x[n], skipping index `skip` (-1: none); n may be 0 (-INFINITY). NaN is passed over. */
     float (*max)(const float *x, int n, int skip);
 
     /* weight[i] = exp(scale * ((double)x[i] - peak)), 0 at index `skip` (-1: none); returns their sum,
@@ -84,7 +87,8 @@ static inline size_t key_tile_floats(int head_size)
  * knows it. Local. */
 const kernels *kernels_find(const char *name);
 
-/* The names this CPU can run, best first, NULL-terminated: "avx512", "avx2", "ref". Local. */
+/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (ref with the
+ * linear of the BLAS) and "ref" the ones it has. Local. */
 const char *const *kernels_available(void);
 
 /* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,
