@@ -17,15 +17,14 @@ status status_fail(status code, const char *fmt, ...)
 
 status status_at(status code, const char *fmt, ...)
 {
-    char    where[sizeof message], whole[sizeof message];
+    char    where[sizeof message], whole[2 * sizeof message + 2];
     va_list args;
     va_start(args, fmt);
     vsnprintf(where, sizeof where, fmt, args);
     va_end(args);
-    size_t len = strlen(where);
-    memcpy(whole, where, len);
-    snprintf(whole + len, sizeof whole - len, ": %s", message);
-    memcpy(message, whole, sizeof message);
+    snprintf(whole, sizeof whole, "%s: %s", where, message);
+    whole[sizeof message - 1] = '\0';
+    strcpy(message, whole);
     return code;
 }
 
