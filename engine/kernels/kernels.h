@@ -37,7 +37,7 @@ typedef struct kernels {
                    int k);
 
     /* out[rows, d] = (x - mean) / sqrt(var + 1e-5), then * scale[d] + shift[d] where not NULL.
-     * Biased variance. */
+     * Biased variance; out may be x. */
     void (*norm)(float *out, const float *x, const float *scale, const float *shift, int rows,
                  int d);
 
