@@ -1,0 +1,108 @@
+#include "batch.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The plan's fixed part. */
+typedef struct plan_head {
+    int32_t word, model, n_segments, n_rows, n_asks;
+} plan_head;
+
+static size_t wire_bytes(int segments, int rows, int asks)
+{
+    return (size_t)segments * sizeof(segment) + (size_t)rows * sizeof(int32_t) +
+           (size_t)asks * sizeof(ask);
+}
+
+size_t batch_bytes(int rows_max)
+{
+    size_t n = (size_t)rows_max;
+    return arena_round(n * sizeof(segment)) + arena_round(n * sizeof(int32_t)) +
+           arena_round(n * sizeof(ask)) + arena_round(n * sizeof(answer)) +
+           arena_round(wire_bytes(rows_max, rows_max, rows_max));
+}
+
+void batch_open(batch *b, int rows_max, arena *from)
+{
+    size_t n = (size_t)rows_max;
+    *b = (batch){.rows_max = rows_max};
+    b->pass.segments = arena_take(from, n * sizeof *b->pass.segments);
+    b->pass.token = arena_take(from, n * sizeof *b->pass.token);
+    b->pass.asks = arena_take(from, n * sizeof *b->pass.asks);
+    b->answers = arena_take(from, n * sizeof *b->answers);
+    b->wire = arena_take(from, wire_bytes(rows_max, rows_max, rows_max));
+}
+
+void batch_begin(batch *b, int model)
+{
+    b->pass.model = model;
+    b->pass.n_segments = b->pass.n_rows = b->pass.n_asks = 0;
+}
+
+segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *token, int first,
+                       int len, int from)
+{
+    pass *p = &b->pass;
+    assert(len > 0 && p->n_rows + len <= b->rows_max);
+    segment *s = &p->segments[p->n_segments++];
+    *s = (segment){.kind = (int32_t)kind,
+                   .slot = slot,
+                   .first = first,
+                   .len = len,
+                   .from = from,
+                   .row = p->n_rows,
+                   .ask = p->n_asks};
+    memcpy(p->token + p->n_rows, token, (size_t)len * sizeof *token);
+    p->n_rows += len;
+    return s;
+}
+
+ask *batch_ask(batch *b, int position)
+{
+    pass    *p = &b->pass;
+    segment *s = &p->segments[p->n_segments - 1];
+    assert(position >= s->first && position < s->first + s->len);
+    s->n_asks++;
+    ask *a = &p->asks[p->n_asks++];
+    *a = (ask){.row = s->row + position - s->first};
+    return a;
+}
+
+int batch_position(const segment *s, const ask *a)
+{
+    return s->first + a->row - s->row;
+}
+
+static size_t move(char *wire, void *array, size_t bytes, int packing)
+{
+    memcpy(packing ? wire : array, packing ? array : wire, bytes);
+    return bytes;
+}
+
+static void pack(batch *b, int packing)
+{
+    pass *p = &b->pass;
+    char *at = b->wire;
+    at += move(at, p->segments, (size_t)p->n_segments * sizeof *p->segments, packing);
+    at += move(at, p->token, (size_t)p->n_rows * sizeof *p->token, packing);
+    move(at, p->asks, (size_t)p->n_asks * sizeof *p->asks, packing);
+}
+
+status batch_share(batch *b, verb *word, comm *row)
+{
+    if (comm_size(row) == 1) return DID_OK;
+    pass     *p = &b->pass;
+    int       leads = comm_rank(row) == 0;
+    plan_head h = {(int32_t)*word, p->model, p->n_segments, p->n_rows, p->n_asks};
+    TRY(comm_await(row, &h, sizeof h, 0, EV_PLAN));
+    *word = (verb)h.word;
+    if (h.word != VERB_RUN) return DID_OK;
+    p->model = h.model;
+    p->n_segments = h.n_segments;
+    p->n_rows = h.n_rows;
+    p->n_asks = h.n_asks;
+    if (leads) pack(b, 1);
+    TRY(comm_broadcast(row, b->wire, wire_bytes(h.n_segments, h.n_rows, h.n_asks), 0, EV_PLAN));
+    if (!leads) pack(b, 0);
+    return DID_OK;
+}

@@ -1,0 +1,44 @@
+/* batch.h - a pass under construction, and the plan that tells a row's ranks about it.
+ *
+ * Only the leader builds; the other ranks receive. Everything a rank acts on travels in the plan. */
+#ifndef DID_BATCH_H
+#define DID_BATCH_H
+
+#include "arena.h"
+#include "comm.h"
+#include "pass.h"
+
+typedef enum { VERB_RUN, VERB_STOP } verb;
+
+typedef struct batch {
+    pass     pass;
+    int      rows_max;
+    answer  *answers;  /* [rows_max] */
+    char    *wire;     /* the plan's body, packed */
+} batch;
+
+size_t batch_bytes(int rows_max);
+
+/* Carve a batch for passes of up to `rows_max` rows. Local. */
+void batch_open(batch *b, int rows_max, arena *from);
+
+/* Begin an empty pass of weight handle `model`. Local. */
+void batch_begin(batch *b, int model);
+
+/* Append a segment of tokens at absolute positions [first, first + len); returns it. Asks are added
+ * to the newest segment only. Local. */
+segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *token, int first,
+                       int len, int from);
+
+/* Append an ask about `position` of the newest segment, in ascending order of positions; the caller
+ * fills in the rest. Local. */
+ask *batch_ask(batch *b, int position);
+
+/* The position an ask of segment `s` is about. Local. */
+int batch_position(const segment *s, const ask *a);
+
+/* The leader's plan reaches the row. On other ranks `b->pass` becomes the leader's. Waiting ranks
+ * sleep. Collective over row. */
+status batch_share(batch *b, verb *word, comm *row);
+
+#endif

@@ -1,0 +1,136 @@
+#include "denoise.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rng.h"
+
+int denoise_quota(int remaining, int step, int steps)
+{
+    int left = steps - step;
+    return left <= 1 ? remaining : (remaining + left - 1) / left;
+}
+
+int denoise_reveal_step(const document *d, int position, int steps)
+{
+    return (int)(rng_uniform(d->key, d->attempt, d->at, position, PURPOSE_REVEAL) * steps);
+}
+
+/* Masked positions of the region as ranked[], keyed by what decides their turn. */
+static int rank_masked(const document *d, int first, int len, ranked *out)
+{
+    const stage *s = &d->stage[d->at];
+    int          n = 0;
+    for (int i = first; i < first + len; i++) {
+        if (!d->masked[i]) continue;
+        uint64_t key = 0; /* leftmost first: ties go by position */
+        if (s->sampler == SAMPLER_ANCESTRAL)
+            key = (uint64_t)denoise_reveal_step(d, i, s->steps);
+        else if (s->sampler == SAMPLER_FHS || s->order == ORDER_RANDOM)
+            key = rng_bits(d->key, d->attempt, d->at, i, PURPOSE_ORDER);
+        out[n++] = (ranked){key, i};
+    }
+    return n;
+}
+
+/* How many of the n masked positions, in their order, this step turns into tokens. */
+static int step_size(const document *d, const ranked *turns, int n)
+{
+    const stage *s = &d->stage[d->at];
+    if (s->sampler == SAMPLER_FHS) return 1;
+    if (s->sampler == SAMPLER_QUOTA) return denoise_quota(n, d->step, s->steps);
+    int same = 1;
+    while (same < n && turns[same].key == turns[0].key) same++;
+    return same;
+}
+
+static bool chosen_after(const stage *s)
+{
+    return s->sampler == SAMPLER_QUOTA && s->order == ORDER_CONFIDENT;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+void denoise_ask(const document *d, int first, int len, batch *b, const limits *lim)
+{
+    const stage *s = &d->stage[d->at];
+    int          n = rank_masked(d, first, len, lim->ranked);
+    assert(n > 0);
+    if (!chosen_after(s)) {
+        qsort(lim->ranked, (size_t)n, sizeof *lim->ranked, ranked_compare);
+        n = step_size(d, lim->ranked, n);
+    }
+    for (int i = 0; i < n; i++) lim->position[i] = lim->ranked[i].position;
+    qsort(lim->position, (size_t)n, sizeof *lim->position, ascending);
+    for (int i = 0; i < n; i++) {
+        int  position = lim->position[i];
+        ask *a = batch_ask(b, position);
+        a->kind = ASK_DRAW;
+        a->inclusive = s->rule == NUCLEUS_INCLUSIVE;
+        a->nucleus = s->nucleus;
+        a->temperature = s->temperature;
+        a->uniform = rng_uniform(d->key, d->attempt, d->at, position, PURPOSE_TOKEN);
+    }
+}
+
+static void place(document *d, int position, const answer *a)
+{
+    const stage *s = &d->stage[d->at];
+    if (d->traced) {
+        assert(d->n_draws < d->draws_max);
+        d->draws[d->n_draws] = (draw){.stage = d->at,
+                                      .step = d->cost[d->at].nfe,
+                                      .position = position,
+                                      .token = a->token,
+                                      .replaced = d->at > 0 ? d->before[position] : -1};
+    }
+    d->token[position] = a->token;
+    d->snapshot[position] = s->confidence == CONFIDENCE_NUCLEUS ? a->nucleus : a->raw;
+    d->masked[position] = false;
+    if (d->traced) d->draws[d->n_draws++].snapshot = d->snapshot[position];
+}
+
+/* Most confident first: the surest answers of all masked rows; equal ones go by position. */
+static int surest(const document *d, const segment *s, const batch *b, ranked *out)
+{
+    for (int i = 0; i < s->n_asks; i++) {
+        uint32_t bits;
+        memcpy(&bits, &b->answers[s->ask + i].peak, sizeof bits);
+        out[i] = (ranked){UINT32_MAX - bits, s->ask + i};
+    }
+    qsort(out, (size_t)s->n_asks, sizeof *out, ranked_compare);
+    return denoise_quota(s->n_asks, d->step, d->stage[d->at].steps);
+}
+
+int denoise_apply(document *d, const segment *s, const batch *b, const limits *lim)
+{
+    for (int i = s->ask; i < s->ask + s->n_asks; i++)
+        if (b->answers[i].finite == 0) {
+            d->finish = FINISH_FAILED;
+            snprintf(d->reason, sizeof d->reason,
+                     "stage %d, position %d: the model's logits are not finite", d->at,
+                     batch_position(s, &b->pass.asks[i]));
+            return 0;
+        }
+    int n = s->n_asks;
+    if (chosen_after(&d->stage[d->at])) {
+        n = surest(d, s, b, lim->ranked);
+        for (int i = 0; i < n; i++) {
+            int which = lim->ranked[i].position;
+            place(d, batch_position(s, &b->pass.asks[which]), &b->answers[which]);
+        }
+    } else {
+        for (int i = s->ask; i < s->ask + s->n_asks; i++)
+            place(d, batch_position(s, &b->pass.asks[i]), &b->answers[i]);
+    }
+    d->cost[d->at].nfe++;
+    d->step++;
+    return n;
+}

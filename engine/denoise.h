@@ -1,0 +1,30 @@
+/* denoise.h - one denoising step of one region: which masks become tokens, and with what confidence.
+ *
+ * Source: first-hitting (Zheng et al.; BD3-LM), ancestral sampling with cached predictions (MDLM,
+ * BD3-LM), and the quota sampler of few-step refinement. A region is a draft block or the part of a
+ * refine window that no earlier window held. The position is chosen before the pass wherever the
+ * sampler allows it, so that only rows that will be drawn cost a vocabulary head.
+ *
+ * The snapshot is the model's own probability of the token at the moment it is placed; it is never
+ * recomputed. */
+#ifndef DID_DENOISE_H
+#define DID_DENOISE_H
+
+#include "batch.h"
+#include "document.h"
+#include "limits.h"
+
+/* How many masks step `step` of `steps` turns into tokens when `remaining` are left. Local. */
+int denoise_quota(int remaining, int step, int steps);
+
+/* The step at which ancestral sampling reveals a position: uniform on 0 .. steps - 1. Local. */
+int denoise_reveal_step(const document *d, int position, int steps);
+
+/* Ask, in the newest segment of `b`, about the rows the next step of region [first, first + len)
+ * needs. There is at least one masked position in the region. Local. */
+void denoise_ask(const document *d, int first, int len, batch *b, const limits *lim);
+
+/* Place tokens from the answers to segment `s`, as the sampler decides; returns how many. Local. */
+int denoise_apply(document *d, const segment *s, const batch *b, const limits *lim);
+
+#endif

@@ -1,0 +1,122 @@
+#include "draft.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "denoise.h"
+
+typedef struct block {
+    int first, len;
+} block;
+
+static block block_at(const document *d, int index)
+{
+    int size = stage_block(&d->stage[d->at], d->length);
+    int first = index * size, left = d->length - first;
+    return (block){first, left < size ? left : size};
+}
+
+/* The first position a block sees: the window slides when the block would pass its end. */
+static int visible_from(block x, int window)
+{
+    int from = x.first + x.len - window;
+    return from > 0 ? from : 0;
+}
+
+/* Stand before the first block from `index` on that has a mask; blocks passed over are committed.
+ * Without a mask anywhere the stage is done and nothing needs committing. */
+static void go_to_masks(document *d, int index)
+{
+    int passed = index - d->region;
+    for (block x = block_at(d, index); x.len > 0; x = block_at(d, ++index), passed++) {
+        if (document_masked(d, x.first, x.len) == 0) continue;
+        d->cost[d->at].commits += passed;
+        d->region = index;
+        d->step = 0;
+        return;
+    }
+}
+
+void draft_enter(document *d)
+{
+    d->region = 0;
+    go_to_masks(d, 0);
+}
+
+int draft_contribute(const document *d, const limits *lim, batch *b, int room, int *committed,
+                     const segment **probe)
+{
+    int   model = d->stage[d->at].model, window = lim->window[model], rows = 0;
+    block now = block_at(d, d->region);
+    int   size = stage_block(&d->stage[d->at], d->length), done = d->committed;
+    block x = {done, size};
+    int   reach = kvcache_reach(lim->cache, visible_from(x, window));
+    *probe = NULL;
+    for (; done < now.first && rows + size <= room && done + size <= reach; done += size) {
+        x.first = done;
+        batch_segment(b, SEGMENT_COMMIT, d->slot, d->token + done, done, size,
+                      visible_from(x, window));
+        rows += size;
+    }
+    *committed = done;
+    if (done < now.first || rows + now.len > room || (rows > 0 && !lim->fused_commit)) return rows;
+    *probe = batch_segment(b, SEGMENT_PROBE, d->slot, d->token + now.first, now.first, now.len,
+                           visible_from(now, window));
+    denoise_ask(d, now.first, now.len, b, lim);
+    return rows + now.len;
+}
+
+static bool repeats_itself(const document *d, int end, const limits *lim)
+{
+    int n = d->reject.window;
+    return end > n && document_entropy(d->token + end - n, n, lim->counts) < d->reject.nats;
+}
+
+/* End a document of variable length at `length`. What lay beyond is gone. */
+static void cut(document *d, int length)
+{
+    for (int i = length; i < d->length; i++) d->masked[i] = false;
+    d->length = length;
+}
+
+/* A second E ends the text and becomes a given token, or refinement would delete the end. A text
+ * that repeats itself loses the stretch in which it does, but never its prompt. */
+static void end_if_over(document *d, int end, const limits *lim)
+{
+    bool last = document_masked(d, end, d->length - end) == 0;
+    if (end <= d->reject.window && !last) return;
+    for (int i = 1; i < end; i++)
+        if (d->token[i] == lim->end_id && !d->given[i]) {
+            d->given[i] = true;
+            d->snapshot[i] = INFINITY;
+            cut(d, i + 1);
+            return;
+        }
+    if (!repeats_itself(d, end, lim)) return;
+    int keep = end - d->reject.window;
+    for (int i = keep; i < end; i++)
+        if (d->given[i]) keep = i + 1;
+    cut(d, keep);
+}
+
+int draft_apply(document *d, const segment *probe, const batch *b, const limits *lim)
+{
+    block x = block_at(d, d->region);
+    int   placed = denoise_apply(d, probe, b, lim);
+    if (d->finish != FINISH_NONE || document_masked(d, x.first, x.len) > 0) return placed;
+    int end = x.first + x.len;
+    if (d->at == 0 && d->variable_length) {
+        end_if_over(d, end, lim);
+    } else if (d->at == 0 && d->reject.on && repeats_itself(d, end, lim)) {
+        if (d->attempt >= d->reject.restarts) {
+            d->finish = FINISH_REJECTED;
+            snprintf(d->reason, sizeof d->reason, "%d drafts in a row had too little entropy",
+                     d->attempt + 1);
+        } else {
+            document_restart(d, lim->mask_id);
+        }
+        return placed;
+    }
+    go_to_masks(d, d->region + 1);
+    return placed;
+}

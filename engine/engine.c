@@ -1,0 +1,342 @@
+#include "engine.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grid.h"
+#include "log.h"
+#include "pipeline.h"
+
+/* Changes whenever the same command may give other bytes than the version before. */
+enum { ENGINE_NUMERICS = 1 };
+
+struct engine {
+    engine_settings settings;
+    grid            grid;
+    model           models[ENGINE_MODELS_MAX];
+    kvcache         cache;
+    arena           memory;  /* cache, workspace, batch, scratch of decisions */
+    pipeline        pipeline;
+    engine_memory   bytes;
+    char            signature[512];
+};
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static int refine_rows(const engine_settings *s, const geometry *g)
+{
+    return smaller(s->length_max, s->refine_window > 0 ? s->refine_window : g->length);
+}
+
+/* The longest segment any model may be given. */
+static int longest_segment(const engine_settings *s, const model *models)
+{
+    int rows = 0;
+    for (int i = 0; i < s->n_models; i++) {
+        const geometry *g = &models[i].geometry;
+        rows = larger(rows, larger(refine_rows(s, g), smaller(s->length_max, g->length)));
+    }
+    return rows;
+}
+
+static int rows_max(const engine_settings *s, const model *models)
+{
+    return larger(s->pass_rows, longest_segment(s, models));
+}
+
+static int ring_tiles(const engine_settings *s, const model *models)
+{
+    int tiles = 1;
+    for (int i = 0; i < s->n_models; i++)
+        tiles = larger(tiles, kvcache_tiles(s->length_max, models[i].geometry.length));
+    return tiles;
+}
+
+static size_t slot_floats(const engine_settings *s, const model *models)
+{
+    size_t floats = 0;
+    for (int i = 0; i < s->n_models; i++) {
+        size_t need = kvcache_slot_floats(&models[i].kv, ring_tiles(s, models));
+        if (need > floats) floats = need;
+    }
+    return floats;
+}
+
+static size_t decision_bytes(const engine_settings *s, const model *models)
+{
+    size_t n = (size_t)s->length_max;
+    return arena_round(n * sizeof(ranked)) + arena_round(n * sizeof(int)) +
+           arena_round((size_t)models[0].geometry.vocab * sizeof(int));
+}
+
+static size_t sum_floats(const engine_settings *s, const model *models)
+{
+    size_t n = 0;
+    for (int i = 0; i < s->n_models; i++) {
+        size_t need = forward_sum_floats(&models[i], rows_max(s, models));
+        if (need > n) n = need;
+    }
+    return n;
+}
+
+/* What one rank needs, given its split models. */
+static engine_memory measure(const engine_settings *s, const model *models)
+{
+    engine_memory m = {0};
+    size_t        workspace = 0;
+    for (int i = 0; i < s->n_models; i++) {
+        size_t embedding, all = model_bytes(&models[i], s->folded, &embedding);
+        size_t forward = forward_workspace_bytes(
+            &models[i], rows_max(s, models), longest_segment(s, models) + models[i].geometry.length,
+            s->tp);
+        m.weights += all - embedding;
+        m.embedding += embedding;
+        if (forward > workspace) workspace = forward;
+    }
+    m.cache = arena_round((size_t)s->documents * slot_floats(s, models) * sizeof(float));
+    m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
+    m.wire = comm_sum_bytes(s->tp, sum_floats(s, models));
+    m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
+    return m;
+}
+
+/* Configs of all models, split for rank `r`; they must agree on what a document is made of. */
+static status read_models(model *models, const engine_settings *s, int r)
+{
+    for (int i = 0; i < s->n_models; i++) {
+        geometry        g;
+        const geometry *first = &models[0].geometry;
+        TRY(geometry_read(&g, s->model[i]));
+        model_split(&models[i], &g, r, s->tp);
+        if (g.vocab != first->vocab || g.mask_id != first->mask_id)
+            return status_fail(DID_EFORMAT,
+                               "%s has vocabulary %d and mask id %d, expected %d and %d as in %s: "
+                               "all stages of a run share one tokenizer",
+                               s->model[i], g.vocab, g.mask_id, first->vocab, first->mask_id,
+                               s->model[0]);
+        if (s->tp > g.n_heads)
+            return status_fail(DID_EINVAL, "%s has %d heads, too few to split over %d ranks",
+                               s->model[i], g.n_heads, s->tp);
+    }
+    return DID_OK;
+}
+
+status engine_plan(engine_memory *out, const engine_settings *s)
+{
+    model models[ENGINE_MODELS_MAX];
+    TRY(read_models(models, s, 0)); /* the first rank gets the larger parts */
+    *out = measure(s, models);
+    return DID_OK;
+}
+
+/* Kernel sets are nested: who can run more of them can run those of the weakest. All ranks of the
+ * world take the best set that every one of them has, so that rows give the same bits. */
+static status choose_kernels(const kernels **out, const char *name, comm *world)
+{
+    const char *const *mine = kernels_available();
+    int                count = 0, fewest;
+    int               *all = malloc((size_t)comm_size(world) * sizeof *all);
+    if (!all) return status_fail(DID_ENOMEM, "no memory for %d ranks", comm_size(world));
+    while (mine[count]) count++;
+    status s = comm_gather(world, all, &count, sizeof count, EV_SETUP);
+    fewest = count;
+    for (int r = 0; s == DID_OK && r < comm_size(world); r++) fewest = smaller(fewest, all[r]);
+    free(all);
+    TRY(s);
+    *out = kernels_find(name ? name : mine[count - fewest]);
+    if (!*out) s = status_fail(DID_EINVAL, "kernels %s: this CPU can run %s", name, mine[0]);
+    return comm_agree(world, s);
+}
+
+/* Bytes of a document are promised per numeric signature; ranks that differ break the promise. */
+static status same_blas(comm *world)
+{
+    char  mine[64] = {0};
+    char *all = malloc((size_t)comm_size(world) * sizeof mine);
+    if (!all) return status_fail(DID_ENOMEM, "no memory for %d ranks", comm_size(world));
+    snprintf(mine, sizeof mine, "%s", kernels_blas());
+    status s = comm_gather(world, all, mine, sizeof mine, EV_SETUP);
+    for (int r = 0; s == DID_OK && r < comm_size(world); r++)
+        if (memcmp(all + (size_t)r * sizeof mine, all, sizeof mine) != 0)
+            s = status_fail(DID_EINVAL,
+                            "rank %d has BLAS %s, rank 0 has %s: their sums may differ in the last"
+                            " bit; set OPENBLAS_CORETYPE to the same core on all hosts",
+                            r, all + (size_t)r * sizeof mine, all);
+    free(all);
+    return comm_agree(world, s);
+}
+
+/* One rank reads a checkpoint whole to name it; the name travels. */
+static status identify(engine *e, comm *world)
+{
+    uint64_t hash[ENGINE_MODELS_MAX] = {0};
+    status   s = DID_OK;
+    for (int i = 0; comm_rank(world) == 0 && s == DID_OK && i < e->settings.n_models; i++) {
+        checkpoint *ck = NULL;
+        s = checkpoint_open(&ck, e->settings.model[i]);
+        if (s == DID_OK) s = checkpoint_hash(ck, &hash[i]);
+        checkpoint_close(&ck);
+    }
+    TRY(comm_agree(world, s));
+    TRY(comm_broadcast(world, hash, sizeof hash, 0, EV_SETUP));
+    for (int i = 0; i < e->settings.n_models; i++) e->models[i].hash = hash[i];
+    return DID_OK;
+}
+
+static void sign(engine *e, const kernels *k)
+{
+    int n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s blas=%s models=",
+                     ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
+                     k->name, kernels_blas());
+    for (int i = 0; i < e->settings.n_models && n < (int)sizeof e->signature; i++)
+        n += snprintf(e->signature + n, sizeof e->signature - (size_t)n, "%s%016llx", i ? "," : "",
+                      (unsigned long long)e->models[i].hash);
+}
+
+/* Cache, workspace and the scratch of decisions, out of one arena. */
+static status furnish(engine *e, const kernels *k)
+{
+    const engine_settings *s = &e->settings;
+    pipeline              *p = &e->pipeline;
+    const geometry        *g = &e->models[0].geometry;
+    TRY(arena_open(&e->memory, e->bytes.cache + e->bytes.workspace));
+    /* First touch here, by the thread that will use it; and what was planned is what is resident. */
+    memset(e->memory.base, 0, e->memory.size);
+    e->cache = (kvcache){.slot_floats = slot_floats(s, e->models),
+                         .slots = s->documents,
+                         .tiles = ring_tiles(s, e->models)};
+    e->cache.base = arena_take(&e->memory, e->bytes.cache);
+    *p = (pipeline){.models = e->models, .documents = s->documents, .row = e->grid.row};
+    p->limits = (limits){.mask_id = g->mask_id,
+                         .end_id = s->end_id,
+                         .vocab = g->vocab,
+                         .fused_commit = s->fused_commit,
+                         .pass_rows = s->pass_rows,
+                         .rows_max = rows_max(s, e->models),
+                         .cache = &e->cache};
+    for (int i = 0; i < s->n_models; i++) {
+        p->limits.window[i] = e->models[i].geometry.length;
+        p->limits.refine_window[i] =
+            s->refine_window > 0 ? s->refine_window : e->models[i].geometry.length;
+    }
+    size_t n = (size_t)s->length_max;
+    p->limits.ranked = arena_take(&e->memory, n * sizeof *p->limits.ranked);
+    p->limits.position = arena_take(&e->memory, n * sizeof *p->limits.position);
+    p->limits.counts = arena_take(&e->memory, (size_t)g->vocab * sizeof *p->limits.counts);
+    memset(p->limits.counts, 0, (size_t)g->vocab * sizeof *p->limits.counts);
+    batch_open(&p->batch, p->limits.rows_max, &e->memory);
+    p->place = (forward_place){.cache = &e->cache,
+                               .kernels = k,
+                               .workspace = &e->memory,
+                               .timing = &p->timing,
+                               .row = e->grid.row};
+    return DID_OK;
+}
+
+/* The part of opening that may fail on this rank alone. */
+static status open_here(engine *e, const kernels *k)
+{
+    const engine_settings *s = &e->settings;
+    e->bytes = measure(s, e->models);
+    for (int i = 0; i < s->n_models; i++) {
+        geometry g = e->models[i].geometry;
+        TRY(model_open(&e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
+    }
+    return furnish(e, k);
+}
+
+static status open_all(engine *e, comm *world)
+{
+    const kernels *k = NULL;
+    TRY(comm_agree(world, read_models(e->models, &e->settings, e->grid.my_col)));
+    TRY(choose_kernels(&k, e->settings.kernels, world));
+    TRY(same_blas(world));
+    TRY(comm_agree(world, open_here(e, k)));
+    TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
+    TRY(identify(e, world));
+    sign(e, k);
+    log_say("engine", "%s", e->signature);
+    return DID_OK;
+}
+
+status engine_open(engine **out, const engine_settings *settings, comm *world)
+{
+    assert(settings->tp > 0 && comm_size(world) % settings->tp == 0 && settings->n_models > 0);
+    engine *e = calloc(1, sizeof *e);
+    *out = e;
+    TRY(comm_agree(world, e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine")));
+    e->settings = *settings;
+    status s = grid_open(&e->grid, world, settings->tp);
+    if (s == DID_OK) s = open_all(e, world);
+    if (s != DID_OK) engine_close(out);
+    return s;
+}
+
+void engine_close(engine **out)
+{
+    engine *e = *out;
+    *out = NULL;
+    if (!e) return;
+    for (int i = 0; i < e->settings.n_models; i++) model_close(&e->models[i]);
+    arena_close(&e->memory);
+    grid_close(&e->grid);
+    free(e);
+}
+
+status engine_run(engine *e, const engine_feed *feed)
+{
+    assert(feed || !engine_leads(e));
+    return comm_agree(e->grid.world, pipeline_run(&e->pipeline, feed));
+}
+
+bool engine_leads(const engine *e)
+{
+    return e->grid.my_col == 0;
+}
+
+int engine_row(const engine *e)
+{
+    return e->grid.my_row;
+}
+
+const geometry *engine_geometry(const engine *e, int i)
+{
+    return &e->models[i].geometry;
+}
+
+uint64_t engine_model_hash(const engine *e, int i)
+{
+    return e->models[i].hash;
+}
+
+engine_progress engine_totals(const engine *e)
+{
+    engine_progress g = e->pipeline.progress;
+    const double   *t = e->pipeline.timing.seconds;
+    g.seconds_linear = t[SECTION_LINEAR];
+    g.seconds_attention = t[SECTION_ATTENTION];
+    g.seconds_rowwise = t[SECTION_ROWWISE];
+    g.seconds_draw = t[SECTION_DRAW];
+    g.seconds_wire = t[SECTION_WIRE];
+    return g;
+}
+
+engine_memory engine_bytes(const engine *e)
+{
+    return e->bytes;
+}
+
+const char *engine_signature(const engine *e)
+{
+    return e->signature;
+}

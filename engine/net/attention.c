@@ -1,0 +1,99 @@
+#include "attention.h"
+
+/* Tiles that positions [from, to) touch. */
+static int tiles_of(int from, int to)
+{
+    return (to - 1) / KEY_TILE - from / KEY_TILE + 1;
+}
+
+size_t attention_scratch_bytes(int rows, int window, int head_size)
+{
+    size_t own = (size_t)(rows / KEY_TILE + 2) * key_tile_floats(head_size) * sizeof(float);
+    size_t lists = (size_t)((rows + window) / KEY_TILE + 3) * sizeof(float *);
+    return 2 * (arena_round(own) + arena_round(lists));
+}
+
+void attention_commit(const pass *p, const projections *in, int layer, const kvshape *shape,
+                      const kvcache *cache, const kernels *k)
+{
+    for (int i = 0; i < p->n_segments; i++) {
+        const segment *s = &p->segments[i];
+        if (s->kind != SEGMENT_COMMIT) continue;
+        for (int head = 0; head < shape->heads; head++)
+            for (int j = 0; j < s->len; j++) {
+                int    position = s->first + j;
+                size_t at = (size_t)(s->row + j) * (size_t)in->kv_stride +
+                            (size_t)head * (size_t)shape->head_size;
+                k->key_store(kvcache_tile(cache, shape, s->slot, layer, head, position, 0),
+                             kvcache_tile(cache, shape, s->slot, layer, head, position, 1),
+                             in->k + at, in->v + at, position % KEY_TILE, shape->head_size);
+            }
+    }
+}
+
+/* A probe's own tiles: from the tile of its first row on, beginning with what the cache holds of
+ * that tile. */
+static void probe_tiles(const float **k_tile, const float **v_tile, const segment *s, int head,
+                        const projections *in, int layer, const kvshape *shape,
+                        const kvcache *cache, arena *scratch, const kernels *k)
+{
+    int    hs = shape->head_size, base = s->first / KEY_TILE;
+    int    n = tiles_of(s->first, s->first + s->len);
+    size_t size = key_tile_floats(hs);
+    float *own_k = arena_take(scratch, (size_t)n * size * sizeof *own_k);
+    float *own_v = arena_take(scratch, (size_t)n * size * sizeof *own_v);
+    if (s->first % KEY_TILE != 0 && s->from < s->first)
+        k->key_copy(own_k, own_v, kvcache_tile(cache, shape, s->slot, layer, head, s->first, 0),
+                    kvcache_tile(cache, shape, s->slot, layer, head, s->first, 1),
+                    s->first % KEY_TILE, hs);
+    for (int j = 0; j < s->len; j++) {
+        int    position = s->first + j;
+        size_t tile = (size_t)(position / KEY_TILE - base) * size;
+        size_t at = (size_t)(s->row + j) * (size_t)in->kv_stride + (size_t)head * (size_t)hs;
+        k->key_store(own_k + tile, own_v + tile, in->k + at, in->v + at, position % KEY_TILE, hs);
+    }
+    for (int t = 0; t < n; t++) {
+        k_tile[t] = own_k + (size_t)t * size;
+        v_tile[t] = own_v + (size_t)t * size;
+    }
+}
+
+/* One segment, one head. */
+static void attend(float *out, int out_stride, const float *q, int rows, const segment *s, int head,
+                   const projections *in, int layer, const kvshape *shape, const kvcache *cache,
+                   arena *scratch, const kernels *k)
+{
+    size_t        mark = arena_mark(scratch);
+    int           to = s->first + s->len, n = tiles_of(s->from, to), first = s->from / KEY_TILE;
+    const float **k_tile = arena_take(scratch, (size_t)n * sizeof *k_tile);
+    const float **v_tile = arena_take(scratch, (size_t)n * sizeof *v_tile);
+    int           cached = s->kind == SEGMENT_COMMIT ? n : s->first / KEY_TILE - first;
+    for (int t = 0; t < cached; t++) {
+        int position = (first + t) * KEY_TILE;
+        k_tile[t] = kvcache_tile(cache, shape, s->slot, layer, head, position, 0);
+        v_tile[t] = kvcache_tile(cache, shape, s->slot, layer, head, position, 1);
+    }
+    if (s->kind == SEGMENT_PROBE)
+        probe_tiles(k_tile + cached, v_tile + cached, s, head, in, layer, shape, cache, scratch, k);
+    key_tiles keys = {k_tile, v_tile, first, n, s->from, to};
+    k->attend(out, out_stride, q, in->q_stride, rows, &keys, shape->head_size);
+    arena_release(scratch, mark);
+}
+
+void attention_apply(float *out, const pass *p, const projections *in, int layer,
+                     const kvshape *shape, const kvcache *cache, arena *scratch, const kernels *k)
+{
+    int stride = shape->heads * shape->head_size;
+    for (int i = 0; i < p->n_segments; i++) {
+        const segment *s = &p->segments[i];
+        int            row = in->asked_only ? s->ask : s->row;
+        int            rows = in->asked_only ? s->n_asks : s->len;
+        if (rows == 0) continue;
+        for (int head = 0; head < shape->heads; head++) {
+            size_t at = (size_t)head * (size_t)shape->head_size;
+            attend(out + (size_t)row * (size_t)stride + at, stride,
+                   in->q + (size_t)row * (size_t)in->q_stride + at, rows, s, head, in, layer, shape,
+                   cache, scratch, k);
+        }
+    }
+}

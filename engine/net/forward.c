@@ -1,0 +1,286 @@
+#include "forward.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "attention.h"
+#include "clock.h"
+#include "vocabulary.h"
+
+/* Rows whose logits exist at one time. */
+enum { HEAD_ROWS = PANEL_MAX };
+
+/* The activations of a pass of T rows; read twice, to measure and to carve. Products write whole
+ * panels, so every array that enters or leaves one has room for PANEL_MAX rows more. */
+#define WORKSPACE(X)                                                   \
+    X(x,      float,  T + PANEL_MAX, d_model)   /* residual stream  */ \
+    X(h,      float,  T + PANEL_MAX, d_model)   /* normed input     */ \
+    X(qkv,    float,  T + PANEL_MAX, 3 * mine)  /* my heads         */ \
+    X(heads,  float,  T + PANEL_MAX, mine)      /* attention output */ \
+    X(part,   float,  T + PANEL_MAX, d_model)   /* sum to reduce    */ \
+    X(up,     float,  T + PANEL_MAX, columns)   /* my MLP columns   */ \
+    X(cosine, float,  T, half)                  /* rotary angles    */ \
+    X(sine,   float,  T, half)                                         \
+    X(logits, float,  HEAD_ROWS, words)         /* my vocabulary    */
+
+typedef struct activations {
+#define X(name, type, rows, cols) type *name;
+    WORKSPACE(X)
+#undef X
+} activations;
+
+#define DIMENSIONS(m)                                                                        \
+    int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
+        columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = (m)->vocab.len
+
+size_t forward_workspace_bytes(const model *m, int rows, int window, int ranks)
+{
+    DIMENSIONS(m);
+    size_t bytes = 0, T = (size_t)rows;
+#define X(name, type, rows_, cols) bytes += arena_round((size_t)(rows_) * (size_t)(cols) * sizeof(type));
+    WORKSPACE(X)
+#undef X
+    size_t attention = attention_scratch_bytes(rows, window, m->geometry.head_size);
+    size_t vocabulary = vocabulary_scratch_bytes(words, ranks);
+    return bytes + (attention > vocabulary ? attention : vocabulary);
+}
+
+static void carve(activations *a, arena *from, const model *m, int rows)
+{
+    DIMENSIONS(m);
+    size_t T = (size_t)rows;
+#define X(name, type, rows_, cols) \
+    a->name = arena_take(from, (size_t)(rows_) * (size_t)(cols) * sizeof(type));
+    WORKSPACE(X)
+#undef X
+}
+
+size_t forward_sum_floats(const model *m, int rows)
+{
+    return (size_t)rows * (size_t)m->geometry.d_model;
+}
+
+/* What the functions below share for the length of one pass. */
+typedef struct run {
+    const pass          *p;
+    const forward_place *at;
+    const model         *m;
+    const kernels       *k;
+    activations          a;
+    int                  rows;  /* in x: all rows, and after the last layer's keys the asked ones */
+    double               since;
+} run;
+
+/* Charge the time since the last call to `s`. */
+static void lap(run *r, section s)
+{
+    double now = clock_seconds();
+    r->at->timing->seconds[s] += now - r->since;
+    r->since = now;
+}
+
+static status sum(run *r, float *x, int rows, event e)
+{
+    status s = comm_sum(r->at->row, x, (size_t)rows * (size_t)r->m->geometry.d_model, e);
+    lap(r, SECTION_WIRE);
+    return s;
+}
+
+/* Each rank knows the embeddings of its words; the sum over the row knows them all. */
+static status embed(run *r)
+{
+    int    d = r->m->geometry.d_model;
+    span   words = r->m->vocab;
+    size_t row_bytes = (size_t)d * sizeof(float);
+    for (int i = 0; i < r->rows; i++) {
+        int    word = r->p->token[i] - words.first;
+        float *x = r->a.x + (size_t)i * (size_t)d;
+        if (word >= 0 && word < words.len)
+            memcpy(x, r->m->embedding + (size_t)word * (size_t)d, row_bytes);
+        else
+            memset(x, 0, row_bytes);
+    }
+    lap(r, SECTION_ROWWISE);
+    return sum(r, r->a.x, r->rows, EV_SUM_EMBEDDING);
+}
+
+/* One row of angles per row of the pass, at its absolute position. */
+static void angles(run *r)
+{
+    int half = r->m->geometry.head_size / 2;
+    for (int i = 0; i < r->p->n_segments; i++) {
+        const segment *s = &r->p->segments[i];
+        for (int j = 0; j < s->len; j++) {
+            float *c = r->a.cosine + (size_t)(s->row + j) * (size_t)half;
+            float *n = r->a.sine + (size_t)(s->row + j) * (size_t)half;
+            for (int f = 0; f < half; f++) {
+                double angle = (s->first + j) * r->m->inv_freq[f];
+                c[f] = (float)cos(angle);
+                n[f] = (float)sin(angle);
+            }
+        }
+    }
+}
+
+/* Rotate all my heads of x[rows, stride]; row i has the angles of row i. */
+static void rotate(const run *r, float *x, int stride, int rows)
+{
+    int hs = r->m->geometry.head_size;
+    for (int head = 0; head < r->m->heads.len; head++)
+        r->k->rotate(x + (size_t)head * (size_t)hs, stride, r->a.cosine, r->a.sine, rows, hs);
+}
+
+static void norm(run *r, const affine *a)
+{
+    r->k->norm(r->a.h, r->a.x, a->scale, a->shift, r->rows, r->m->geometry.d_model);
+    lap(r, SECTION_ROWWISE);
+}
+
+static void product(run *r, float *out, float *in, const weight *w)
+{
+    linear_apply(out, in, w, r->rows);
+    lap(r, SECTION_LINEAR);
+}
+
+/* Keep only the asked rows of an array of all rows. Asks ascend, so rows only move towards the
+ * front. */
+static void keep_asked(const run *r, float *x, int d)
+{
+    for (int i = 0; i < r->p->n_asks; i++)
+        memmove(x + (size_t)i * (size_t)d, x + (size_t)r->p->asks[i].row * (size_t)d,
+                (size_t)d * sizeof *x);
+}
+
+static void attend(run *r, const projections *in, int layer)
+{
+    const model *m = r->m;
+    attention_commit(r->p, in, layer, &m->kv, r->at->cache, r->k);
+    attention_apply(r->a.heads, r->p, in, layer, &m->kv, r->at->cache, r->at->workspace, r->k);
+    lap(r, SECTION_ATTENTION);
+}
+
+/* Q, K and V of all rows. */
+static void project(run *r, int layer)
+{
+    const layer_weights *l = &r->m->layers[layer];
+    int                  mine = l->qkv.n / 3, stride = 3 * mine;
+    norm(r, &l->norm1);
+    product(r, r->a.qkv, r->a.h, &l->qkv);
+    rotate(r, r->a.qkv, stride, r->rows);
+    rotate(r, r->a.qkv + mine, stride, r->rows);
+    lap(r, SECTION_ROWWISE);
+    projections in = {.q = r->a.qkv,
+                      .k = r->a.qkv + mine,
+                      .v = r->a.qkv + 2 * mine,
+                      .q_stride = stride,
+                      .kv_stride = stride};
+    attend(r, &in, layer);
+}
+
+/* K and V of all rows, since others attend to them; Q and everything after it of asked rows only. */
+static void project_last(run *r, int layer)
+{
+    const model         *m = r->m;
+    const layer_weights *l = &m->layers[layer];
+    int                  mine = m->last_q.n, d = m->geometry.d_model, half = m->geometry.head_size / 2;
+    norm(r, &l->norm1);
+    product(r, r->a.qkv, r->a.h, &m->last_kv);
+    rotate(r, r->a.qkv, 2 * mine, r->rows);
+    keep_asked(r, r->a.x, d);
+    keep_asked(r, r->a.h, d);
+    keep_asked(r, r->a.cosine, half);
+    keep_asked(r, r->a.sine, half);
+    r->rows = r->p->n_asks;
+    lap(r, SECTION_ROWWISE);
+    product(r, r->a.part, r->a.h, &m->last_q);
+    rotate(r, r->a.part, mine, r->rows);
+    lap(r, SECTION_ROWWISE);
+    projections in = {.q = r->a.part,
+                      .k = r->a.qkv,
+                      .v = r->a.qkv + mine,
+                      .q_stride = mine,
+                      .kv_stride = 2 * mine,
+                      .asked_only = true};
+    attend(r, &in, layer);
+}
+
+/* One layer, on my heads and my columns. Two sums of [rows, d_model]. */
+static status layer_forward(run *r, int layer)
+{
+    const layer_weights *l = &r->m->layers[layer];
+    int                  d = r->m->geometry.d_model;
+    if (layer + 1 < r->m->geometry.n_layers)
+        project(r, layer);
+    else
+        project_last(r, layer);
+    product(r, r->a.part, r->a.heads, &l->out);
+    TRY(sum(r, r->a.part, r->rows, EV_SUM_ATTENTION));
+    r->k->residual(r->a.x, r->a.part, l->gate1, NULL, r->rows, d);
+
+    norm(r, &l->norm2);
+    product(r, r->a.up, r->a.h, &l->up);
+    r->k->gelu(r->a.up, r->rows, l->up.n);
+    lap(r, SECTION_ROWWISE);
+    product(r, r->a.part, r->a.up, &l->down);
+    TRY(sum(r, r->a.part, r->rows, EV_SUM_MLP));
+    r->k->residual(r->a.x, r->a.part, l->gate2, l->down_bias, r->rows, d);
+    lap(r, SECTION_ROWWISE);
+    return DID_OK;
+}
+
+static status transform(run *r, const pass *p, const forward_place *place)
+{
+    *r = (run){.p = p, .at = place, .m = place->model, .k = place->kernels, .rows = p->n_rows};
+    r->since = clock_seconds();
+    carve(&r->a, place->workspace, r->m, p->n_rows);
+    TRY(embed(r));
+    angles(r);
+    for (int i = 0; i < r->m->geometry.n_layers; i++) TRY(layer_forward(r, i));
+    norm(r, &r->m->norm_final);
+    return DID_OK;
+}
+
+/* Logits of asked rows [first, first + n), n <= HEAD_ROWS. */
+static void head(run *r, int first, int n)
+{
+    linear_apply(r->a.logits, r->a.h + (size_t)first * (size_t)r->m->geometry.d_model, &r->m->head,
+                 n);
+    lap(r, SECTION_LINEAR);
+}
+
+static status answer_all(answer *answers, run *r)
+{
+    for (int first = 0; first < r->p->n_asks; first += HEAD_ROWS) {
+        int n = r->p->n_asks - first < HEAD_ROWS ? r->p->n_asks - first : HEAD_ROWS;
+        head(r, first, n);
+        TRY(vocabulary_answer(answers + first, r->p->asks + first, r->a.logits, n, r->m->vocab,
+                              r->m->geometry.mask_id, r->at->workspace, r->k, r->at->row));
+        lap(r, SECTION_DRAW);
+    }
+    return DID_OK;
+}
+
+status forward(answer *answers, const pass *p, const forward_place *place)
+{
+    run    r;
+    size_t mark = arena_mark(place->workspace);
+    status s = transform(&r, p, place);
+    if (s == DID_OK) s = answer_all(answers, &r);
+    arena_release(place->workspace, mark);
+    return s;
+}
+
+status forward_logits(float *logits, const pass *p, const forward_place *place)
+{
+    run    r;
+    size_t mark = arena_mark(place->workspace), words = (size_t)place->model->vocab.len;
+    status s = transform(&r, p, place);
+    for (int first = 0; s == DID_OK && first < p->n_asks; first += HEAD_ROWS) {
+        int n = p->n_asks - first < HEAD_ROWS ? p->n_asks - first : HEAD_ROWS;
+        head(&r, first, n);
+        memcpy(logits + (size_t)first * words, r.a.logits, (size_t)n * words * sizeof *logits);
+    }
+    arena_release(place->workspace, mark);
+    return s;
+}

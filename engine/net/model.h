@@ -1,0 +1,62 @@
+/* model.h - one checkpoint on one rank of a row: its shards, folded and ready.
+ *
+ * Source: BD3-LM / MDLM checkpoints (names and shapes of the published safetensors). The
+ * conditioning vector is a constant of the checkpoint, so norms, shifts and gates fold into the
+ * weights (in f64); the unfolded form is kept for checking the fold.
+ *
+ * Heads, MLP columns and vocabulary are split over the row. */
+#ifndef DID_MODEL_H
+#define DID_MODEL_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "checkpoint.h"
+#include "geometry.h"
+#include "kvcache.h"
+#include "linear.h"
+#include "split.h"
+
+/* An affine change of a normalised row; NULL members do nothing. */
+typedef struct affine {
+    const float *scale, *shift;  /* [d_model] */
+} affine;
+
+typedef struct layer_weights {
+    affine       norm1, norm2;
+    weight       qkv;    /* [3 * mine, d_model]: Q of my heads, K of my heads, V of my heads */
+    weight       out;    /* [d_model, mine] */
+    weight       up;     /* [my columns, d_model] */
+    weight       down;   /* [d_model, my columns], bias kept apart: it is added after the sum */
+    const float *gate1, *gate2;  /* [d_model] or NULL */
+    const float *down_bias;      /* [d_model] */
+} layer_weights;
+
+typedef struct model {
+    geometry     geometry;
+    uint64_t     hash;       /* of the checkpoint's content */
+    span         heads, mlp, vocab;  /* my parts */
+    kvshape      kv;
+    const float *embedding;  /* [vocab.len, d_model] */
+    layer_weights *layers;   /* [n_layers] */
+    weight       last_q, last_kv;  /* the last layer's qkv in two, for wanted rows and for all */
+    affine       norm_final;
+    weight       head;       /* [vocab.len, d_model] */
+    double      *inv_freq;   /* [head_size / 2] */
+    arena        memory;
+} model;
+
+/* My parts of a model on rank `r` of `size`. Local. */
+void model_split(model *m, const geometry *g, int r, int size);
+
+/* Bytes that model_open will take for them; *embedding says how many of those are the input table.
+ * Local. */
+size_t model_bytes(const model *split, bool folded, size_t *embedding);
+
+/* Load rank `r` of `size`'s part of the checkpoint in `dir`. Every missing, extra or wrongly shaped
+ * tensor is a DID_EFORMAT that names it, found and expected. Local: ranks agree afterwards. */
+status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
+                  const kernels *k);
+void   model_close(model *m);
+
+#endif

@@ -1,0 +1,27 @@
+/* pipeline.h - the loop of a row: documents come in, passes run, documents leave.
+ *
+ * The leader decides and every rank of the row runs the same pass. Documents are taken up and put
+ * down between passes, at no other time. */
+#ifndef DID_PIPELINE_H
+#define DID_PIPELINE_H
+
+#include "batch.h"
+#include "engine.h"
+#include "forward.h"
+#include "limits.h"
+
+typedef struct pipeline {
+    batch            batch;
+    limits           limits;
+    const model     *models;
+    forward_place    place;      /* its model is set for each pass */
+    timing           timing;
+    engine_progress  progress;
+    int              documents;  /* in flight at most */
+    comm            *row;
+} pipeline;
+
+/* Run until the feed is over or asks to stop; `feed` on the leader only. Collective over the row. */
+status pipeline_run(pipeline *p, const engine_feed *feed);
+
+#endif

@@ -1,0 +1,88 @@
+#include "walk.h"
+
+#include <string.h>
+
+#include "draft.h"
+#include "refine.h"
+#include "remask.h"
+
+static bool in_blocks(const document *d)
+{
+    return stage_block(&d->stage[d->at], d->length) < d->length;
+}
+
+static void enter(document *d, const limits *lim)
+{
+    memcpy(d->before, d->token, (size_t)d->length * sizeof *d->token);
+    if (d->at > 0) remask_document(d, lim);
+    d->entered = true;
+    d->region = d->step = 0;
+    if (in_blocks(d))
+        draft_enter(d);
+    else
+        refine_enter(d, lim);
+}
+
+static void leave(document *d)
+{
+    int k = d->at;
+    for (int i = 0; k > 0 && i < d->length; i++)
+        d->cost[k].changed += d->token[i] != d->before[i];
+    if (d->traced) {
+        memcpy(d->left[k], d->token, (size_t)d->length * sizeof *d->token);
+        d->left_length[k] = d->length;
+    }
+    d->at++;
+    d->entered = false;
+    d->region = d->step = d->committed = 0;
+}
+
+/* How a document that went through all stages ended; a variable length shows it in the text. */
+static finish ending(const document *d, const limits *lim)
+{
+    int last = d->length - 1;
+    if (!d->variable_length) return FINISH_LENGTH;
+    if (last > 0 && d->given[last] && d->token[last] == lim->end_id) return FINISH_END;
+    return d->length < d->capacity ? FINISH_ENTROPY : FINISH_LENGTH;
+}
+
+void walk_settle(document *d, const limits *lim)
+{
+    while (d->finish == FINISH_NONE && d->at < d->n_stages) {
+        if (!d->entered) {
+            if (refine_rescoring(d, lim)) return;
+            enter(d, lim);
+        }
+        if (document_masked(d, 0, d->length) > 0) return;
+        leave(d);
+    }
+    if (d->finish == FINISH_NONE) d->finish = ending(d, lim);
+}
+
+int walk_model(const document *d)
+{
+    return d->stage[d->at].model;
+}
+
+int walk_contribute(document *d, const limits *lim, batch *b, int room, turn *out)
+{
+    *out = (turn){.doc = d, .committed = d->committed};
+    if (!d->entered) return refine_rescore_contribute(d, lim, b, room, &out->probe);
+    if (!in_blocks(d)) return refine_contribute(d, lim, b, room, &out->probe);
+    return draft_contribute(d, lim, b, room, &out->committed, &out->probe);
+}
+
+void walk_apply(turn *t, const batch *b, const limits *lim)
+{
+    document *d = t->doc;
+    d->committed = t->committed;
+    if (t->probe) {
+        if (!d->entered)
+            refine_rescore_apply(d, t->probe, b);
+        else if (in_blocks(d))
+            t->placed = draft_apply(d, t->probe, b, lim);
+        else
+            t->placed = refine_apply(d, t->probe, b, lim);
+    }
+    walk_settle(d, lim);
+}

@@ -1,0 +1,98 @@
+/* rig.h - a model, its cache and its workspace on a row of ranks, for tests of the network.
+ *
+ * Passes are put together by hand here, segment by segment, without documents or schedules. */
+#ifndef DID_TESTS_RIG_H
+#define DID_TESTS_RIG_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "forward.h"
+#include "grid.h"
+
+typedef struct rig {
+    grid          grid;
+    model         model;
+    kvcache       cache;
+    arena         memory, batch_memory;
+    batch         batch;
+    timing        timing;
+    forward_place place;
+} rig;
+
+enum { RIG_SLOTS = 4 };
+
+/* Open `dir` on rows of `tp` ranks of `world`, for passes of `rows` rows and documents of `length`
+ * positions. */
+static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int rows, int length,
+                              bool folded, const char *kernel_set)
+{
+    *r = (rig){0};
+    geometry       g;
+    const kernels *k = kernels_find(kernel_set);
+    if (!k) return status_fail(DID_EINVAL, "no kernels %s", kernel_set);
+    TRY(grid_open(&r->grid, world, tp));
+    TRY(geometry_read(&g, dir));
+    TRY(model_open(&r->model, dir, &g, r->grid.my_col, tp, folded, k));
+    r->cache = (kvcache){.slots = RIG_SLOTS, .tiles = kvcache_tiles(length, g.length)};
+    r->cache.slot_floats = kvcache_slot_floats(&r->model.kv, r->cache.tiles);
+    size_t cache = RIG_SLOTS * r->cache.slot_floats * sizeof(float);
+    size_t work = forward_workspace_bytes(&r->model, rows, length + rows, tp);
+    TRY(arena_open(&r->memory, cache + work + 64));
+    /* Not-a-number everywhere: whoever reads what nobody wrote shows it. */
+    memset(r->memory.base, 0xff, r->memory.size);
+    r->cache.base = arena_take(&r->memory, cache);
+    TRY(arena_open(&r->batch_memory, batch_bytes(rows)));
+    batch_open(&r->batch, rows, &r->batch_memory);
+    batch_begin(&r->batch, 0);
+    TRY(comm_reserve(r->grid.row, forward_sum_floats(&r->model, rows)));
+    r->place = (forward_place){&r->model, &r->cache, k, &r->memory, &r->timing, r->grid.row};
+    return DID_OK;
+}
+
+static inline void rig_close(rig *r)
+{
+    model_close(&r->model);
+    arena_close(&r->memory);
+    arena_close(&r->batch_memory);
+    grid_close(&r->grid);
+}
+
+/* Run the pass put together in r->batch; logits [n_asks, vocab] of the whole vocabulary on every
+ * rank. */
+static inline status rig_logits(rig *r, float *logits)
+{
+    int    asks = r->batch.pass.n_asks, vocab = r->model.geometry.vocab, size = comm_size(r->grid.row);
+    size_t slice = (size_t)asks * (size_t)vocab + 1;
+    float *mine = calloc(slice, sizeof *mine), *all = calloc(slice * (size_t)size, sizeof *all);
+    status s = forward_logits(mine, &r->batch.pass, &r->place);
+    if (s == DID_OK) s = comm_gather(r->grid.row, all, mine, slice * sizeof *mine, EV_BENCH);
+    for (int q = 0; s == DID_OK && q < size; q++) {
+        model part;
+        model_split(&part, &r->model.geometry, q, size);
+        for (int i = 0; i < asks; i++)
+            memcpy(logits + (size_t)i * (size_t)vocab + part.vocab.first,
+                   all + (size_t)q * slice + (size_t)i * (size_t)part.vocab.len,
+                   (size_t)part.vocab.len * sizeof *logits);
+    }
+    free(mine);
+    free(all);
+    batch_begin(&r->batch, 0);
+    return s;
+}
+
+/* A probe all of whose rows are asked about. */
+static inline void rig_probe(rig *r, int slot, const int32_t *token, int first, int len, int from)
+{
+    batch_segment(&r->batch, SEGMENT_PROBE, slot, token, first, len, from);
+    for (int i = 0; i < len; i++) batch_ask(&r->batch, first + i);
+}
+
+static inline void rig_commit(rig *r, int slot, const int32_t *token, int first, int len, int from)
+{
+    batch_segment(&r->batch, SEGMENT_COMMIT, slot, token, first, len, from);
+}
+
+#endif
