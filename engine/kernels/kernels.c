@@ -88,6 +88,17 @@ static void prepare(void)
     ref_fill(&ref);
     blas = ref;
     blas_fill(&blas);
+#ifdef __x86_64__
+    kernels wide = blas;
+    if (has(AVX2) && has(FMA) && has(AVX512F) && has(AVX512BW) && has(AVX512DQ) && has(AVX512VL)) {
+        avx512_fill(&wide);
+        add_set("avx512", &wide);
+    }
+    if (has(AVX2) && has(FMA)) {
+        avx2_fill(&wide);
+        add_set("avx2", &wide);
+    }
+#endif
     add_set("blas", &blas);
     add_set("ref", &ref);
     describe_cpu();

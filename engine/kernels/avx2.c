@@ -1,0 +1,158 @@
+/* AVX2 and FMA: eight floats at once, tails by loads and stores under a mask. */
+#ifdef __x86_64__
+
+#include "sets.h"
+
+#include <immintrin.h>
+
+/* A block of 6 x 2 accumulators, 2 vectors of b and one of a: 15 of the 16 registers. */
+enum { LANES = 8, GROUP = 6, VECS = 2 };
+
+typedef __m256  vf;
+typedef __m256d vd;
+
+/* All ones in the first n of 8 lanes. */
+INLINE __m256i first(int n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The same for 4 lanes of a double, or of a float in the half register. */
+INLINE __m256i first_doubles(int n)
+{
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+INLINE __m128i first_half(int n)
+{
+    return _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3));
+}
+
+INLINE vf vf_set(float x) { return _mm256_set1_ps(x); }
+INLINE vf vf_load(const float *x) { return _mm256_loadu_ps(x); }
+INLINE void vf_store(float *x, vf v) { _mm256_storeu_ps(x, v); }
+INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }   /* a b + c */
+INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
+INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); } /* b where one of them is NaN */
+INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); } /* the same */
+
+INLINE vf vf_round(vf x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE float vf_sum(vf v)
+{
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x        = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+
+INLINE float vf_largest(vf v)
+{
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x        = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+INLINE vf vf_load_part(const float *x, int n, float fill)
+{
+    __m256i mask = first(n);
+    return _mm256_blendv_ps(vf_set(fill), _mm256_maskload_ps(x, mask), _mm256_castsi256_ps(mask));
+}
+
+INLINE void vf_store_part(float *x, vf v, int n)
+{
+    _mm256_maskstore_ps(x, first(n), v);
+}
+
+/* 2^n by writing n into the exponent, for a normal result. */
+INLINE vf power(__m256i n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+/* v 2^n in two steps, since 2^n alone may lie outside the floats where v 2^n does not. */
+INLINE vf vf_times_power(vf v, vf n)
+{
+    __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
+    return vf_mul(vf_mul(v, power(half)), power(_mm256_sub_epi32(whole, half)));
+}
+
+/* v, but 0 where x < limit; NaN is not below anything. */
+INLINE vf vf_zero_below(vf v, vf x, vf limit)
+{
+    return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), v);
+}
+
+INLINE vd vd_set(double x) { return _mm256_set1_pd(x); }
+INLINE vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
+INLINE vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+INLINE vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
+INLINE vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+INLINE vd vd_fnma(vd a, vd b, vd c) { return _mm256_fnmadd_pd(a, b, c); }
+INLINE vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
+INLINE vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
+
+INLINE vd vd_round(vd x)
+{
+    return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE double vd_sum(vd v)
+{
+    __m128d x = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));
+}
+
+INLINE vd power_doubles(__m128i n)
+{
+    __m256i biased = _mm256_add_epi64(_mm256_cvtepi32_epi64(n), _mm256_set1_epi64x(1023));
+    return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
+}
+
+INLINE vd vd_times_power(vd v, vd n)
+{
+    __m128i whole = _mm256_cvtpd_epi32(n), half = _mm_srai_epi32(whole, 1);
+    return vd_mul(vd_mul(v, power_doubles(half)), power_doubles(_mm_sub_epi32(whole, half)));
+}
+
+INLINE vd vd_load(const double *x) { return _mm256_loadu_pd(x); }
+INLINE void vd_store(double *x, vd v) { _mm256_storeu_pd(x, v); }
+INLINE vd vd_from_floats(const float *x) { return _mm256_cvtps_pd(_mm_loadu_ps(x)); }
+
+INLINE vd vd_load_part(const double *x, int n)
+{
+    return _mm256_maskload_pd(x, first_doubles(n));
+}
+
+INLINE void vd_store_part(double *x, vd v, int n)
+{
+    _mm256_maskstore_pd(x, first_doubles(n), v);
+}
+
+INLINE vd vd_from_floats_part(const float *x, int n)
+{
+    return _mm256_cvtps_pd(_mm_maskload_ps(x, first_half(n)));
+}
+
+#include "wide_attend.h"
+
+void avx2_fill(kernels *k)
+{
+    k->norm         = norm;
+    k->gelu         = gelu;
+    k->residual     = residual;
+    k->rotate       = rotate;
+    k->key_store    = key_store;
+    k->key_copy     = key_copy;
+    k->attend       = attend;
+    k->max          = max;
+    k->exponentials = exponentials;
+}
+
+#endif

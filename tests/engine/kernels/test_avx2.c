@@ -1,0 +1,6 @@
+#include "laws_attend.h"
+
+int main(void)
+{
+    return laws_run("avx2");
+}
