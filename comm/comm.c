@@ -178,8 +178,8 @@ status comm_split(comm **out, comm *parent, int color, int key)
     assert(color >= 0);
     *out = NULL;
     comm  *c = comm_make(parent->size);
-    status s = c ? DID_OK : status_fail(DID_ENOMEM, "no memory for a communicator of up to %d ranks",
-                                        parent->size);
+    status s = DID_OK;
+    if (!c) s = status_fail(DID_ENOMEM, "no memory for a communicator of %d ranks", parent->size);
     s = comm_agree(parent, s);
     if (s == DID_OK) s = enter(parent, EV_SETUP, 0, false);
     if (s != DID_OK) {

@@ -40,7 +40,8 @@ event_total event_totals(event e);
 void event_begin(event e, size_t bytes);
 void event_end(event e);
 
-/* The last 64 events, oldest first, one line each, to a file descriptor. Async-signal-safe. Local. */
+/* The last 64 events, oldest first, one line each, to a file descriptor. Async-signal-safe.
+ * Local. */
 void event_dump(int fd);
 
 #endif

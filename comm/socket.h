@@ -28,32 +28,60 @@ typedef struct frame {
 enum { SOCKET_FRAMES_MAX = 8 };  /* a message with more frames is dropped and counted */
 
 status socket_context_open(socket_context **out);
-void   socket_context_close(socket_context **c);
+
+/* Every socket has been closed before. May take as long as a closing socket still sends. Local. */
+void socket_context_close(socket_context **c);
 
 /* A fresh CURVE key pair. Local. */
 status socket_keys_make(socket_keys *out);
 
+/* Let the holder of this public key (Z85 text) connect to the TCP sockets bound in this context.
+ * Before the first call nobody may. Fails DID_EINVAL for what is not a key. Local; any thread. */
+status socket_allow(socket_context *c, const char *public_key);
+
 /* Bind a ROUTER to `endpoint` ("ipc:///dir/name" or "tcp://host:port", port * for any). TCP
  * endpoints require `keys` (the server's pair); ipc ones take NULL. `bound` (may be NULL) receives
  * the endpoint with the port filled in. Messages larger than `message_max` bytes are refused.
- * Fails DID_EIO naming the endpoint. Local. */
+ * The directory of an ipc endpoint must be ours and of mode 0700: it is the only door to it.
+ * Fails DID_EINVAL (endpoint, keys) or DID_EIO (directory, address) naming the endpoint. Local. */
 status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
                           const socket_keys *keys, size_t message_max, char *bound,
                           size_t bound_size);
 
-/* Connect a DEALER. TCP endpoints require the server's public key and a pair of one's own. Local. */
+/* Connect a DEALER. TCP endpoints require the server's public key and a pair of one's own; for ipc
+ * both are NULL, and the directory is checked as above. Connecting goes on in the background, again
+ * and again; until it is done sends are not `sent`. A server that refuses our key, or sends more
+ * than `message_max`, is not tried again: that shows in socket_losses, and a new socket is the
+ * remedy. Local. */
 status socket_connect_dealer(socket **out, socket_context *c, const char *endpoint,
                              const char *server_public, const socket_keys *keys,
                              size_t message_max);
 
+/* Close and set NULL. What was sent is still on its way for up to a second, and the endpoint is free
+ * again a little later, at the latest when its context is closed. The file of an ipc endpoint stays;
+ * the next bind replaces it. Local. */
 void socket_close(socket **s);
 
 /* Send `n` frames as one message, without waiting. *sent is false when the peer's queue is full or,
  * for a ROUTER, the peer named by the first frame is gone. Local. */
 status socket_send(socket *s, const frame *frames, int n, bool *sent);
 
-/* Wait up to `wait_ms` (-1: for ever) for a message. *n is 0 when none came. Frames are borrowed
- * until the next receive. Local. */
+/* Wait up to `wait_ms` (-1: for ever) for a message. *n is 0 when none came or a signal cut the
+ * wait short. Frames are borrowed until the next receive. Local. */
 status socket_recv(socket *s, int wait_ms, frame frames[SOCKET_FRAMES_MAX], int *n);
+
+/* Who sent the last received message: the public key that the sender proved to own, "" over ipc.
+ * Borrowed until the next receive. Local. */
+const char *socket_user(const socket *s);
+
+/* What this socket has turned away since it was opened. */
+typedef struct socket_loss {
+    long messages;     /* with too many frames */
+    long handshakes;   /* wrong key, key not allowed, no ZeroMQ at all */
+    long connections;  /* that ended, be it by the peer, a message too large or the handshake */
+} socket_loss;
+
+/* Local. */
+socket_loss socket_losses(socket *s);
 
 #endif

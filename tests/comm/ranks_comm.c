@@ -21,8 +21,8 @@
 #define CHECK(ok)                                                                     \
     do {                                                                              \
         if (!(ok)) {                                                                  \
-            fprintf(stderr, "rank %d, line %d: not so: %s (%s)\n", rank, __LINE__, #ok, \
-                    status_message());                                                \
+            fprintf(stderr, "rank %d, line %d: not so: %s (%.200s)\n", rank, __LINE__, \
+                    #ok, status_message());                                           \
             _exit(1);                                                                 \
         }                                                                             \
     } while (0)
