@@ -57,9 +57,9 @@ status socket_connect_dealer(socket **out, socket_context *c, const char *endpoi
                              const char *server_public, const socket_keys *keys,
                              size_t message_max);
 
-/* Close and set NULL. What was sent is still on its way for up to a second, and the endpoint is free
- * again a little later, at the latest when its context is closed. The file of an ipc endpoint stays;
- * the next bind replaces it. Local. */
+/* Close and set NULL. What was sent is still on its way for up to a second, and the endpoint is
+ * free again a little later, at the latest when its context is closed. The file of an ipc endpoint
+ * stays; the next bind replaces it. Local. */
 void socket_close(socket **s);
 
 /* Send `n` frames as one message, without waiting. *sent is false when the peer's queue is full or,
