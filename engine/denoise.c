@@ -58,19 +58,19 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-void denoise_ask(const document *d, int first, int len, batch *b, const limits *lim)
+void denoise_ask(const document *d, int first, int len, batch *b, const rules *by)
 {
     const stage *s = &d->stage[d->at];
-    int          n = rank_masked(d, first, len, lim->ranked);
+    int          n = rank_masked(d, first, len, by->ranked);
     assert(n > 0);
     if (!chosen_after(s)) {
-        qsort(lim->ranked, (size_t)n, sizeof *lim->ranked, ranked_compare);
-        n = step_size(d, lim->ranked, n);
+        qsort(by->ranked, (size_t)n, sizeof *by->ranked, ranked_compare);
+        n = step_size(d, by->ranked, n);
     }
-    for (int i = 0; i < n; i++) lim->position[i] = lim->ranked[i].position;
-    qsort(lim->position, (size_t)n, sizeof *lim->position, ascending);
+    for (int i = 0; i < n; i++) by->position[i] = by->ranked[i].position;
+    qsort(by->position, (size_t)n, sizeof *by->position, ascending);
     for (int i = 0; i < n; i++) {
-        int  position = lim->position[i];
+        int  position = by->position[i];
         ask *a = batch_ask(b, position);
         a->kind = ASK_DRAW;
         a->inclusive = s->rule == NUCLEUS_INCLUSIVE;
@@ -109,7 +109,7 @@ static int surest(const document *d, const segment *s, const batch *b, ranked *o
     return denoise_quota(s->n_asks, d->step, d->stage[d->at].steps);
 }
 
-int denoise_apply(document *d, const segment *s, const batch *b, const limits *lim)
+int denoise_apply(document *d, const segment *s, const batch *b, const rules *by)
 {
     for (int i = s->ask; i < s->ask + s->n_asks; i++)
         if (b->answers[i].finite == 0) {
@@ -121,9 +121,9 @@ int denoise_apply(document *d, const segment *s, const batch *b, const limits *l
         }
     int n = s->n_asks;
     if (chosen_after(&d->stage[d->at])) {
-        n = surest(d, s, b, lim->ranked);
+        n = surest(d, s, b, by->ranked);
         for (int i = 0; i < n; i++) {
-            int which = lim->ranked[i].position;
+            int which = by->ranked[i].position;
             place(d, batch_position(s, &b->pass.asks[which]), &b->answers[which]);
         }
     } else {

@@ -12,7 +12,7 @@
 
 #include "batch.h"
 #include "document.h"
-#include "limits.h"
+#include "rules.h"
 
 /* How many masks step `step` of `steps` turns into tokens when `remaining` are left. Local. */
 int denoise_quota(int remaining, int step, int steps);
@@ -22,9 +22,9 @@ int denoise_reveal_step(const document *d, int position, int steps);
 
 /* Ask, in the newest segment of `b`, about the rows the next step of region [first, first + len)
  * needs. There is at least one masked position in the region. Local. */
-void denoise_ask(const document *d, int first, int len, batch *b, const limits *lim);
+void denoise_ask(const document *d, int first, int len, batch *b, const rules *by);
 
 /* Place tokens from the answers to segment `s`, as the sampler decides; returns how many. Local. */
-int denoise_apply(document *d, const segment *s, const batch *b, const limits *lim);
+int denoise_apply(document *d, const segment *s, const batch *b, const rules *by);
 
 #endif

@@ -43,14 +43,14 @@ void draft_enter(document *d)
     go_to_masks(d, 0);
 }
 
-int draft_contribute(const document *d, const limits *lim, batch *b, int room, int *committed,
+int draft_contribute(const document *d, const rules *by, batch *b, int room, int *committed,
                      const segment **probe)
 {
-    int   model = d->stage[d->at].model, window = lim->window[model], rows = 0;
+    int   model = d->stage[d->at].model, window = by->window[model], rows = 0;
     block now = block_at(d, d->region);
     int   size = stage_block(&d->stage[d->at], d->length), done = d->committed;
     block x = {done, size};
-    int   reach = kvcache_reach(lim->cache, visible_from(x, window));
+    int   reach = kvcache_reach(by->cache, visible_from(x, window));
     *probe = NULL;
     for (; done < now.first && rows + size <= room && done + size <= reach; done += size) {
         x.first = done;
@@ -59,17 +59,17 @@ int draft_contribute(const document *d, const limits *lim, batch *b, int room, i
         rows += size;
     }
     *committed = done;
-    if (done < now.first || rows + now.len > room || (rows > 0 && !lim->fused_commit)) return rows;
+    if (done < now.first || rows + now.len > room || (rows > 0 && !by->fused_commit)) return rows;
     *probe = batch_segment(b, SEGMENT_PROBE, d->slot, d->token + now.first, now.first, now.len,
                            visible_from(now, window));
-    denoise_ask(d, now.first, now.len, b, lim);
+    denoise_ask(d, now.first, now.len, b, by);
     return rows + now.len;
 }
 
-static bool repeats_itself(const document *d, int end, const limits *lim)
+static bool repeats_itself(const document *d, int end, const rules *by)
 {
     int n = d->reject.window;
-    return end > n && document_entropy(d->token + end - n, n, lim->counts) < d->reject.nats;
+    return end > n && document_entropy(d->token + end - n, n, by->counts) < d->reject.nats;
 }
 
 /* End a document of variable length at `length`. What lay beyond is gone. */
@@ -81,39 +81,39 @@ static void cut(document *d, int length)
 
 /* A second E ends the text and becomes a given token, or refinement would delete the end. A text
  * that repeats itself loses the stretch in which it does, but never its prompt. */
-static void end_if_over(document *d, int end, const limits *lim)
+static void end_if_over(document *d, int end, const rules *by)
 {
     bool last = document_masked(d, end, d->length - end) == 0;
     if (end <= d->reject.window && !last) return;
     for (int i = 1; i < end; i++)
-        if (d->token[i] == lim->end_id && !d->given[i]) {
+        if (d->token[i] == by->end_id && !d->given[i]) {
             d->given[i] = true;
             d->snapshot[i] = INFINITY;
             cut(d, i + 1);
             return;
         }
-    if (!repeats_itself(d, end, lim)) return;
+    if (!repeats_itself(d, end, by)) return;
     int keep = end - d->reject.window;
     for (int i = keep; i < end; i++)
         if (d->given[i]) keep = i + 1;
     cut(d, keep);
 }
 
-int draft_apply(document *d, const segment *probe, const batch *b, const limits *lim)
+int draft_apply(document *d, const segment *probe, const batch *b, const rules *by)
 {
     block x = block_at(d, d->region);
-    int   placed = denoise_apply(d, probe, b, lim);
+    int   placed = denoise_apply(d, probe, b, by);
     if (d->finish != FINISH_NONE || document_masked(d, x.first, x.len) > 0) return placed;
     int end = x.first + x.len;
     if (d->at == 0 && d->variable_length) {
-        end_if_over(d, end, lim);
-    } else if (d->at == 0 && d->reject.on && repeats_itself(d, end, lim)) {
+        end_if_over(d, end, by);
+    } else if (d->at == 0 && d->reject.on && repeats_itself(d, end, by)) {
         if (d->attempt >= d->reject.restarts) {
             d->finish = FINISH_REJECTED;
             snprintf(d->reason, sizeof d->reason, "%d drafts in a row had too little entropy",
                      d->attempt + 1);
         } else {
-            document_restart(d, lim->mask_id);
+            document_restart(d, by->mask_id);
         }
         return placed;
     }

@@ -11,7 +11,7 @@
 
 #include "batch.h"
 #include "document.h"
-#include "limits.h"
+#include "rules.h"
 
 /* Enter the stage: go to the first block with a mask and count the commits before it. Local. */
 void draft_enter(document *d);
@@ -19,11 +19,11 @@ void draft_enter(document *d);
 /* Add what the document needs next to the pass: pending commits and, when all of them fit, a probe of
  * the current block. At most `room` rows. Returns rows added; 0 when not even the first piece fits.
  * *committed becomes what the slot holds after the pass, *probe the probe or NULL. Local. */
-int draft_contribute(const document *d, const limits *lim, batch *b, int room, int *committed,
+int draft_contribute(const document *d, const rules *by, batch *b, int room, int *committed,
                      const segment **probe);
 
 /* The probe's answers are in: place tokens; when that finishes the block, apply the entropy filter or
  * the variable-length rule and go to the next block with a mask. Returns tokens placed. Local. */
-int draft_apply(document *d, const segment *probe, const batch *b, const limits *lim);
+int draft_apply(document *d, const segment *probe, const batch *b, const rules *by);
 
 #endif

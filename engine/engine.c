@@ -217,7 +217,7 @@ static status furnish(engine *e, const kernels *k)
                          .tiles = ring_tiles(s, e->models)};
     e->cache.base = arena_take(&e->memory, e->bytes.cache);
     *p = (pipeline){.models = e->models, .documents = s->documents, .row = e->grid.row};
-    p->limits = (limits){.mask_id = g->mask_id,
+    p->rules = (rules){.mask_id = g->mask_id,
                          .end_id = s->end_id,
                          .vocab = g->vocab,
                          .fused_commit = s->fused_commit,
@@ -225,16 +225,16 @@ static status furnish(engine *e, const kernels *k)
                          .rows_max = rows_max(s, e->models),
                          .cache = &e->cache};
     for (int i = 0; i < s->n_models; i++) {
-        p->limits.window[i] = e->models[i].geometry.length;
-        p->limits.refine_window[i] =
+        p->rules.window[i] = e->models[i].geometry.length;
+        p->rules.refine_window[i] =
             s->refine_window > 0 ? s->refine_window : e->models[i].geometry.length;
     }
     size_t n = (size_t)s->length_max;
-    p->limits.ranked = arena_take(&e->memory, n * sizeof *p->limits.ranked);
-    p->limits.position = arena_take(&e->memory, n * sizeof *p->limits.position);
-    p->limits.counts = arena_take(&e->memory, (size_t)g->vocab * sizeof *p->limits.counts);
-    memset(p->limits.counts, 0, (size_t)g->vocab * sizeof *p->limits.counts);
-    batch_open(&p->batch, p->limits.rows_max, &e->memory);
+    p->rules.ranked = arena_take(&e->memory, n * sizeof *p->rules.ranked);
+    p->rules.position = arena_take(&e->memory, n * sizeof *p->rules.position);
+    p->rules.counts = arena_take(&e->memory, (size_t)g->vocab * sizeof *p->rules.counts);
+    memset(p->rules.counts, 0, (size_t)g->vocab * sizeof *p->rules.counts);
+    batch_open(&p->batch, p->rules.rows_max, &e->memory);
     p->place = (forward_place){.cache = &e->cache,
                                .kernels = k,
                                .workspace = &e->memory,

@@ -88,7 +88,7 @@ static status admit(flight *f)
         f->docs[i]->slot = free_slot(f);
         f->taken[f->docs[i]->slot] = true;
         f->docs[i]->committed = 0;
-        walk_settle(f->docs[i], &f->p->limits);
+        walk_settle(f->docs[i], &f->p->rules);
     }
     f->n += n;
     TRY(s);
@@ -109,7 +109,7 @@ static void apply(flight *f, int n_turns)
     pipeline *p = f->p;
     for (int i = 0; i < n_turns; i++) {
         turn *t = &f->turns[i];
-        walk_apply(t, &p->batch, &p->limits);
+        walk_apply(t, &p->batch, &p->rules);
         p->progress.drawn += t->placed;
         p->progress.nfe += t->placed > 0;
     }
@@ -122,7 +122,7 @@ static status lead_once(flight *f)
     verb      word = VERB_RUN;
     TRY(admit(f));
     if (f->n == 0 || f->stop) return DID_OK;
-    int n_turns = schedule_fill(&p->batch, f->turns, f->docs, f->n, &f->start, &p->limits);
+    int n_turns = schedule_fill(&p->batch, f->turns, f->docs, f->n, &f->start, &p->rules);
     TRY(batch_share(&p->batch, &word, p->row));
     TRY(run_pass(p));
     apply(f, n_turns);

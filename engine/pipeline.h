@@ -8,11 +8,11 @@
 #include "batch.h"
 #include "engine.h"
 #include "forward.h"
-#include "limits.h"
+#include "rules.h"
 
 typedef struct pipeline {
     batch            batch;
-    limits           limits;
+    rules           rules;
     const model     *models;
     forward_place    place;      /* its model is set for each pass */
     timing           timing;

@@ -14,9 +14,9 @@ window refine_window(int length, int size, int index)
     }
 }
 
-static window window_of(const document *d, const limits *lim)
+static window window_of(const document *d, const rules *by)
 {
-    return refine_window(d->length, lim->refine_window[d->stage[d->at].model], d->region);
+    return refine_window(d->length, by->refine_window[d->stage[d->at].model], d->region);
 }
 
 static int fresh_masks(const document *d, window w)
@@ -24,20 +24,20 @@ static int fresh_masks(const document *d, window w)
     return document_masked(d, w.fresh, w.first + w.len - w.fresh);
 }
 
-static void go_to_masks(document *d, const limits *lim)
+static void go_to_masks(document *d, const rules *by)
 {
-    window w = window_of(d, lim);
+    window w = window_of(d, by);
     d->step = 0;
     while (w.len > 0 && fresh_masks(d, w) == 0) {
         d->region++;
-        w = window_of(d, lim);
+        w = window_of(d, by);
     }
 }
 
-void refine_enter(document *d, const limits *lim)
+void refine_enter(document *d, const rules *by)
 {
     d->region = 0;
-    go_to_masks(d, lim);
+    go_to_masks(d, by);
 }
 
 static const segment *probe_window(const document *d, window w, batch *b)
@@ -45,33 +45,33 @@ static const segment *probe_window(const document *d, window w, batch *b)
     return batch_segment(b, SEGMENT_PROBE, -1, d->token + w.first, w.first, w.len, w.first);
 }
 
-int refine_contribute(const document *d, const limits *lim, batch *b, int room,
+int refine_contribute(const document *d, const rules *by, batch *b, int room,
                       const segment **probe)
 {
-    window w = window_of(d, lim);
+    window w = window_of(d, by);
     *probe = NULL;
     if (w.len > room) return 0;
     *probe = probe_window(d, w, b);
-    denoise_ask(d, w.fresh, w.first + w.len - w.fresh, b, lim);
+    denoise_ask(d, w.fresh, w.first + w.len - w.fresh, b, by);
     return w.len;
 }
 
-int refine_apply(document *d, const segment *probe, const batch *b, const limits *lim)
+int refine_apply(document *d, const segment *probe, const batch *b, const rules *by)
 {
-    int placed = denoise_apply(d, probe, b, lim);
-    if (d->finish == FINISH_NONE && fresh_masks(d, window_of(d, lim)) == 0) go_to_masks(d, lim);
+    int placed = denoise_apply(d, probe, b, by);
+    if (d->finish == FINISH_NONE && fresh_masks(d, window_of(d, by)) == 0) go_to_masks(d, by);
     return placed;
 }
 
-bool refine_rescoring(const document *d, const limits *lim)
+bool refine_rescoring(const document *d, const rules *by)
 {
-    return d->at > 0 && d->stage[d->at].policy == POLICY_POSTHOC && window_of(d, lim).len > 0;
+    return d->at > 0 && d->stage[d->at].policy == POLICY_POSTHOC && window_of(d, by).len > 0;
 }
 
-int refine_rescore_contribute(const document *d, const limits *lim, batch *b, int room,
+int refine_rescore_contribute(const document *d, const rules *by, batch *b, int room,
                               const segment **probe)
 {
-    window w = window_of(d, lim);
+    window w = window_of(d, by);
     *probe = NULL;
     if (w.len > room) return 0;
     *probe = probe_window(d, w, b);

@@ -9,7 +9,7 @@
 
 #include "batch.h"
 #include "document.h"
-#include "limits.h"
+#include "rules.h"
 
 /* Window `index` over `length` positions: rows [first, first + len), of which [fresh, first + len)
  * were in no earlier window. len is 0 past the last one. Local. */
@@ -19,20 +19,20 @@ typedef struct window {
 window refine_window(int length, int size, int index);
 
 /* Enter the stage: go to the first window with a mask. Local. */
-void refine_enter(document *d, const limits *lim);
+void refine_enter(document *d, const rules *by);
 
 /* Add one probe of the current window. Returns rows added, 0 when it does not fit in `room`. Local. */
-int refine_contribute(const document *d, const limits *lim, batch *b, int room,
+int refine_contribute(const document *d, const rules *by, batch *b, int room,
                       const segment **probe);
 
 /* Place tokens, go to the next window with a mask when this one is done; returns tokens placed.
  * Local. */
-int  refine_apply(document *d, const segment *probe, const batch *b, const limits *lim);
+int  refine_apply(document *d, const segment *probe, const batch *b, const rules *by);
 
 /* Before a post-hoc remask: is there a window left whose confidences must be measured? While there
  * is, region counts measured windows. Local. */
-bool refine_rescoring(const document *d, const limits *lim);
-int  refine_rescore_contribute(const document *d, const limits *lim, batch *b, int room,
+bool refine_rescoring(const document *d, const rules *by);
+int  refine_rescore_contribute(const document *d, const rules *by, batch *b, int room,
                                const segment **probe);
 void refine_rescore_apply(document *d, const segment *probe, const batch *b);
 

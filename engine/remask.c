@@ -27,14 +27,14 @@ static uint64_t key_of(const document *d, int position)
     return bits;
 }
 
-void remask_document(document *d, const limits *lim)
+void remask_document(document *d, const rules *by)
 {
     int n = 0;
     for (int i = 0; i < d->length; i++)
-        if (!d->given[i]) lim->ranked[n++] = (ranked){key_of(d, i), i};
+        if (!d->given[i]) by->ranked[n++] = (ranked){key_of(d, i), i};
     int count = remask_count(d->stage[d->at].remask, n);
-    remask_smallest(d->masked, lim->ranked, n, count);
+    remask_smallest(d->masked, by->ranked, n, count);
     for (int i = 0; i < d->length; i++)
-        if (d->masked[i]) d->token[i] = lim->mask_id;
+        if (d->masked[i]) d->token[i] = by->mask_id;
     d->cost[d->at].reopened = count;
 }

@@ -7,7 +7,7 @@
 #define DID_REMASK_H
 
 #include "document.h"
-#include "limits.h"
+#include "rules.h"
 
 /* How many of `eligible` positions a share reopens: rounded in f64, halves to even. Local. */
 int remask_count(double share, int eligible);
@@ -19,6 +19,6 @@ void remask_smallest(bool *masked, ranked *key, int n, int count);
 
 /* Reopen positions of `d` by the policy of the stage it stands before: the lowest snapshots (post-hoc
  * confidences have taken their place by then) or a random choice. Local. */
-void remask_document(document *d, const limits *lim);
+void remask_document(document *d, const rules *by);
 
 #endif

@@ -1,17 +1,17 @@
 #include "schedule.h"
 
 int schedule_fill(batch *b, turn *turns, document *const *docs, int n, int *start,
-                  const limits *lim)
+                  const rules *by)
 {
     int taken = 0, parked = -1, first = n > 0 ? *start % n : 0;
     batch_begin(b, n > 0 ? walk_model(docs[first]) : 0);
     for (int i = 0; i < n; i++) {
         int at = (first + i) % n;
         /* An empty pass takes one document whatever its size: a budget is no reason to starve. */
-        int room = (taken == 0 ? lim->rows_max : lim->pass_rows) - b->pass.n_rows;
+        int room = (taken == 0 ? by->rows_max : by->pass_rows) - b->pass.n_rows;
         int rows = 0;
         if (room > 0 && walk_model(docs[at]) == b->pass.model)
-            rows = walk_contribute(docs[at], lim, b, room, &turns[taken]);
+            rows = walk_contribute(docs[at], by, b, room, &turns[taken]);
         if (rows > 0)
             taken++;
         else if (parked < 0)

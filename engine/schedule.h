@@ -7,12 +7,12 @@
 #define DID_SCHEDULE_H
 
 #include "batch.h"
-#include "limits.h"
+#include "rules.h"
 #include "walk.h"
 
 /* Fill `b` from docs[n]; *start is where asking begins and is moved for the next pass. Writes one turn
  * per document that has a part in the pass and returns how many. All documents need a pass. Local. */
 int schedule_fill(batch *b, turn *turns, document *const *docs, int n, int *start,
-                  const limits *lim);
+                  const rules *by);
 
 #endif

@@ -11,16 +11,16 @@ static bool in_blocks(const document *d)
     return stage_block(&d->stage[d->at], d->length) < d->length;
 }
 
-static void enter(document *d, const limits *lim)
+static void enter(document *d, const rules *by)
 {
     memcpy(d->before, d->token, (size_t)d->length * sizeof *d->token);
-    if (d->at > 0) remask_document(d, lim);
+    if (d->at > 0) remask_document(d, by);
     d->entered = true;
     d->region = d->step = 0;
     if (in_blocks(d))
         draft_enter(d);
     else
-        refine_enter(d, lim);
+        refine_enter(d, by);
 }
 
 static void leave(document *d)
@@ -38,25 +38,25 @@ static void leave(document *d)
 }
 
 /* How a document that went through all stages ended; a variable length shows it in the text. */
-static finish ending(const document *d, const limits *lim)
+static finish ending(const document *d, const rules *by)
 {
     int last = d->length - 1;
     if (!d->variable_length) return FINISH_LENGTH;
-    if (last > 0 && d->given[last] && d->token[last] == lim->end_id) return FINISH_END;
+    if (last > 0 && d->given[last] && d->token[last] == by->end_id) return FINISH_END;
     return d->length < d->capacity ? FINISH_ENTROPY : FINISH_LENGTH;
 }
 
-void walk_settle(document *d, const limits *lim)
+void walk_settle(document *d, const rules *by)
 {
     while (d->finish == FINISH_NONE && d->at < d->n_stages) {
         if (!d->entered) {
-            if (refine_rescoring(d, lim)) return;
-            enter(d, lim);
+            if (refine_rescoring(d, by)) return;
+            enter(d, by);
         }
         if (document_masked(d, 0, d->length) > 0) return;
         leave(d);
     }
-    if (d->finish == FINISH_NONE) d->finish = ending(d, lim);
+    if (d->finish == FINISH_NONE) d->finish = ending(d, by);
 }
 
 int walk_model(const document *d)
@@ -64,15 +64,15 @@ int walk_model(const document *d)
     return d->stage[d->at].model;
 }
 
-int walk_contribute(document *d, const limits *lim, batch *b, int room, turn *out)
+int walk_contribute(document *d, const rules *by, batch *b, int room, turn *out)
 {
     *out = (turn){.doc = d, .committed = d->committed};
-    if (!d->entered) return refine_rescore_contribute(d, lim, b, room, &out->probe);
-    if (!in_blocks(d)) return refine_contribute(d, lim, b, room, &out->probe);
-    return draft_contribute(d, lim, b, room, &out->committed, &out->probe);
+    if (!d->entered) return refine_rescore_contribute(d, by, b, room, &out->probe);
+    if (!in_blocks(d)) return refine_contribute(d, by, b, room, &out->probe);
+    return draft_contribute(d, by, b, room, &out->committed, &out->probe);
 }
 
-void walk_apply(turn *t, const batch *b, const limits *lim)
+void walk_apply(turn *t, const batch *b, const rules *by)
 {
     document *d = t->doc;
     d->committed = t->committed;
@@ -80,9 +80,9 @@ void walk_apply(turn *t, const batch *b, const limits *lim)
         if (!d->entered)
             refine_rescore_apply(d, t->probe, b);
         else if (in_blocks(d))
-            t->placed = draft_apply(d, t->probe, b, lim);
+            t->placed = draft_apply(d, t->probe, b, by);
         else
-            t->placed = refine_apply(d, t->probe, b, lim);
+            t->placed = refine_apply(d, t->probe, b, by);
     }
-    walk_settle(d, lim);
+    walk_settle(d, by);
 }

@@ -7,7 +7,7 @@
 
 #include "batch.h"
 #include "document.h"
-#include "limits.h"
+#include "rules.h"
 
 /* What a document has in the pass under construction. */
 typedef struct turn {
@@ -19,15 +19,15 @@ typedef struct turn {
 
 /* Do everything that needs no pass: enter stages (remask), leave finished ones. Afterwards the
  * document needs a pass or has finished. Local. */
-void walk_settle(document *d, const limits *lim);
+void walk_settle(document *d, const rules *by);
 
 /* The weight handle of its next pass. Local. */
 int walk_model(const document *d);
 
 /* Add its next segments to the pass, at most `room` rows; returns rows added. Local. */
-int walk_contribute(document *d, const limits *lim, batch *b, int room, turn *out);
+int walk_contribute(document *d, const rules *by, batch *b, int room, turn *out);
 
 /* The pass has run: take the answers. Local. */
-void walk_apply(turn *t, const batch *b, const limits *lim);
+void walk_apply(turn *t, const batch *b, const rules *by);
 
 #endif

@@ -1,9 +1,9 @@
-/* limits.h - what one run fixes for every document: windows, ids, budgets.
+/* rules.h - what one run fixes for every document: windows, ids, budgets.
  *
  * Filled by the engine when it opens; borrowed, never changed, by everything that decides what a
  * document does next. */
-#ifndef DID_LIMITS_H
-#define DID_LIMITS_H
+#ifndef DID_RULES_H
+#define DID_RULES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ typedef struct ranked {
     int      position;
 } ranked;
 
-typedef struct limits {
+typedef struct rules {
     int            mask_id, end_id, vocab;      /* shared by all models of a run */
     int            window[ENGINE_MODELS_MAX];   /* context while drafting with a model */
     int            refine_window[ENGINE_MODELS_MAX];
@@ -29,7 +29,7 @@ typedef struct limits {
     ranked        *ranked;     /* [length_max] */
     int           *position;   /* [length_max] */
     int           *counts;     /* [vocab], zeros between uses */
-} limits;
+} rules;
 
 /* Order by key, ties by position. For qsort. */
 static inline int ranked_compare(const void *a, const void *b)
