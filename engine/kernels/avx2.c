@@ -5,8 +5,9 @@
 
 #include <immintrin.h>
 
-/* A block of 6 x 2 accumulators, 2 vectors of b and one of a: 15 of the 16 registers. */
-enum { LANES = 8, GROUP = 6, VECS = 2 };
+/* Attention: a block of 6 x 2 accumulators, 2 vectors of b and one of a, 15 of 16 registers. Linear:
+ * 3 x 4 accumulators, 3 vectors of a and one of w, all 16. */
+enum { LANES = 8, GROUP = 6, VECS = 2, DOT_ROWS = 3 };
 
 typedef __m256  vf;
 typedef __m256d vd;
@@ -57,6 +58,13 @@ INLINE float vf_largest(vf v)
     __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     x        = _mm_max_ps(x, _mm_movehl_ps(x, x));
     return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+/* The sums of four vectors at once: pairs of lanes across, then half onto half. */
+INLINE void vf_sum_each(float *sum, vf a, vf b, vf c, vf d)
+{
+    vf all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    _mm_storeu_ps(sum, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
 }
 
 INLINE vf vf_load_part(const float *x, int n, float fill)
@@ -141,9 +149,11 @@ INLINE vd vd_from_floats_part(const float *x, int n)
 }
 
 #include "wide_attend.h"
+#include "wide_linear.h"
 
 void avx2_fill(kernels *k)
 {
+    k->linear       = linear;
     k->norm         = norm;
     k->gelu         = gelu;
     k->residual     = residual;

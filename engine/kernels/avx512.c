@@ -5,8 +5,9 @@
 
 #include <immintrin.h>
 
-/* A block of 6 x 4 accumulators, 4 vectors of b and one of a: 29 of the 32 registers. */
-enum { LANES = 16, GROUP = 6, VECS = 4 };
+/* Attention: a block of 6 x 4 accumulators, 4 vectors of b and one of a, 29 of 32 registers. Linear:
+ * 6 x 4 accumulators, 6 vectors of a and one of w, 31. */
+enum { LANES = 16, GROUP = 6, VECS = 4, DOT_ROWS = 6 };
 
 typedef __m512  vf;
 typedef __m512d vd;
@@ -46,6 +47,17 @@ INLINE float vf_sum(vf v)
     __m128 x = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
     x        = _mm_add_ps(x, _mm_movehl_ps(x, x));
     return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+
+/* The sums of four vectors at once: pairs of lanes across, then quarters onto quarters. */
+INLINE void vf_sum_each(float *sum, vf a, vf b, vf c, vf d)
+{
+    vf ab    = vf_add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    vf cd    = vf_add(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    vf low   = _mm512_shuffle_ps(ab, cd, 0x44);
+    vf all   = vf_add(low, _mm512_shuffle_ps(ab, cd, 0xee));
+    __m256 y = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(sum, _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1)));
 }
 
 INLINE vf vf_load_part(const float *x, int n, float fill)
@@ -116,9 +128,11 @@ INLINE vd vd_from_floats_part(const float *x, int n)
 }
 
 #include "wide_attend.h"
+#include "wide_linear.h"
 
 void avx512_fill(kernels *k)
 {
+    k->linear       = linear;
     k->norm         = norm;
     k->gelu         = gelu;
     k->residual     = residual;

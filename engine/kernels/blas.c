@@ -17,7 +17,8 @@ static void linear(float *c, const float *a, const float *w, const float *bias, 
 void blas_fill(kernels *k)
 {
     openblas_set_num_threads(1);  /* threads are ours: one owner per rank */
-    k->linear = linear;
+    k->linear     = linear;
+    k->any_height = false;
 }
 
 /* The configuration begins with name and version; the core has a question of its own. */

@@ -89,7 +89,7 @@ static void prepare(void)
     blas = ref;
     blas_fill(&blas);
 #ifdef __x86_64__
-    kernels wide = blas;
+    kernels wide = ref;
     if (has(AVX2) && has(FMA) && has(AVX512F) && has(AVX512BW) && has(AVX512DQ) && has(AVX512VL)) {
         avx512_fill(&wide);
         add_set("avx512", &wide);

@@ -30,9 +30,11 @@ typedef struct key_tiles {
 
 typedef struct kernels {
     const char *name; /* printed at start-up */
+    bool any_height;  /* linear is right at any number of rows, and for any slice of w */
 
-    /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k.
-     * `rows` is a panel height that linear_panel() approved for this n, k; w is as stored. */
+    /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k; w
+     * is as stored. Without any_height, `rows` is a panel height that linear_panel() approved for
+     * this n, k. */
     void (*linear)(float *c, const float *a, const float *w, const float *bias, int rows, int n,
                    int k);
 
@@ -92,21 +94,24 @@ const kernels *kernels_find(const char *name);
 const char *const *kernels_available(void);
 
 /* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,
- * `large` for many (a multiple of small). The BLAS behind `linear` picks its code by shape, so both
- * heights were tried out here and gave every row the same bits wherever it stood. `verified` is
- * false when no height passed and `linear` must not be used: take ref's. */
+ * `large` for many (a multiple of small). A BLAS picks its code by shape, so both heights were tried
+ * out here and gave every row the same bits wherever it stood. `verified` is false when no height
+ * passed and `linear` must not be used: take ref's. A set with any_height needs no trial; the heights
+ * are then merely good ones, and nothing has to be padded to them. */
 typedef struct panel {
     int  small, large;
     bool verified;
 } panel;
 
-/* Runs a few small products; `scratch` holds panel_scratch_floats(n, k). Local. */
+/* Runs a few small products, unless k->any_height; `scratch` holds panel_scratch_floats(n, k_dim)
+ * then. Local. */
 panel  linear_panel(const kernels *k, int n, int k_dim, float *scratch);
 size_t panel_scratch_floats(int n, int k_dim);
 
 enum { PANEL_MAX = 192 };
 
-/* The BLAS library and core it chose, for the log and the numeric signature. Local. */
+/* The BLAS library and core it chose, for the log and, where the set is "blas", the numeric signature.
+ * Local. */
 const char *kernels_blas(void);
 
 /* CPU features that matter here, in one line, for --version. Local. */

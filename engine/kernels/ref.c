@@ -11,7 +11,8 @@ static const double SQRT_2_OVER_PI = 0.79788456080286535588;
 
 enum { CHUNK = 1024 };
 
-void ref_linear(float *c, const float *a, const float *w, const float *bias, int rows, int n, int k)
+static void linear(float *c, const float *a, const float *w, const float *bias, int rows, int n,
+                   int k)
 {
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
@@ -151,7 +152,8 @@ void ref_fill(kernels *k)
 {
     *k = (kernels){
         .name         = "ref",
-        .linear       = ref_linear,
+        .any_height   = true,
+        .linear       = linear,
         .norm         = norm,
         .gelu         = gelu,
         .residual     = residual,

@@ -1,28 +1,25 @@
 /* sets.h - how kernels.c gathers its sets; for the files of this room alone.
  *
  * Each function fills in the operations its file does better and leaves the others as they are, so
- * a set is built from `ref` upwards. Calling what a set filled in needs a CPU that has it. */
+ * a set is built from `ref` upwards. Calling what was filled in needs a CPU that has it. */
 #ifndef DID_SETS_H
 #define DID_SETS_H
 
 #include "kernels.h"
 
 void ref_fill(kernels *k);    /* everything: this is where every set begins */
-void blas_fill(kernels *k);   /* linear; also makes the BLAS single-threaded */
-void avx2_fill(kernels *k);   /* all but linear; x86-64 with AVX2 and FMA */
-void avx512_fill(kernels *k); /* all but linear; x86-64 with AVX-512 F, BW, DQ and VL */
+void blas_fill(kernels *k);   /* linear, no longer at any height; makes the BLAS single-threaded */
+void avx2_fill(kernels *k);   /* everything; x86-64 with AVX2 and FMA */
+void avx512_fill(kernels *k); /* everything; x86-64 with AVX-512 F, BW, DQ and VL */
 
 /* "OpenBLAS 0.3.21 Haswell": whose linear that is, and what core it took this CPU for. */
 void blas_describe(char *text, size_t size);
-
-/* The plain product, which is right at any number of rows. */
-void ref_linear(float *c, const float *a, const float *w, const float *bias, int rows, int n, int k);
 
 /* For loops over vectors that have to stay in registers: the functions they are in become part of
  * their callers, and the loops straight code, at any level of optimisation above none. */
 #define INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
 #endif

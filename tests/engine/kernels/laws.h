@@ -293,6 +293,47 @@ static void linear_agrees_and_rows_are_alone(void **state)
     linear_case(17, 256, true);
 }
 
+/* Where every height is right, so is every slice of the weight: a row alone through columns
+ * [from, to) has the bits of the whole product. */
+static void linear_slice(const float *a, const float *w, const float *bias, const float *all,
+                         int rows, int n, int depth, int from, int to)
+{
+    int    mark = guard_mark(), wide = to - from;
+    float *part = guard_floats((size_t)wide * depth), *c = guard_floats((size_t)rows * wide);
+    memcpy(part, w + (size_t)from * depth, (size_t)wide * depth * sizeof *part);
+    set->linear(c, a, part, bias + from, rows, wide, depth);
+    for (int r = 0; r < rows; r++)
+        assert_same_bits(all + (size_t)r * n + from, c + (size_t)r * wide, wide,
+                         "linear, a slice", rows);
+    guard_clear(mark);
+}
+
+static void linear_at_any_height(void **state)
+{
+    static const int ROWS[]      = {1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 63, 64, 65, 255, 257};
+    static const int SHAPES[][2] = {{1, 1}, {7, 5}, {66, 33}, {70, 64}, {9, 801}, {3, 1550}};
+    (void)state;
+    if (!set->any_height) skip();
+    for (int s = 0; s < COUNT(SHAPES); s++) {
+        int    mark = guard_mark(), n = SHAPES[s][0], depth = SHAPES[s][1];
+        float *a = noise_floats(12, (size_t)257 * depth), *w = noise_floats(13, (size_t)n * depth);
+        float *bias = noise_floats(14, (size_t)n), *all = guard_floats((size_t)257 * n);
+        float *want = guard_floats((size_t)257 * n);
+        set->linear(all, a, w, bias, 257, n, depth);
+        ref->linear(want, a, w, bias, 257, n, depth);
+        for (int i = 0; i < 257 * n; i++)
+            assert_close(all[i], want[i], 1e-6f * sqrtf((float)depth), "linear", i);
+        for (int i = 0; i < COUNT(ROWS); i++) {  /* the last rows, so they end where memory ends */
+            float *c = guard_floats((size_t)ROWS[i] * n);
+            set->linear(c, a + (size_t)(257 - ROWS[i]) * depth, w, bias, ROWS[i], n, depth);
+            assert_same_bits(all + (size_t)(257 - ROWS[i]) * n, c, ROWS[i] * n, "linear", ROWS[i]);
+        }
+        linear_slice(a, w, bias, all, 1, n, depth, 0, (n + 1) / 2);
+        linear_slice(a, w, bias, all, 5, n, depth, n / 3, n);
+        guard_clear(mark);
+    }
+}
+
 /* ---- one-dimensional --------------------------------------------------------------------------- */
 
 static void max_is_exact(void **state)

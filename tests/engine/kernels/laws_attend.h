@@ -234,6 +234,7 @@ static const struct CMUnitTest LAWS[] = {
     cmocka_unit_test(gelu_is_accurate_near_and_far),
     cmocka_unit_test(residual_without_gate_is_gate_one),
     cmocka_unit_test(linear_agrees_and_rows_are_alone),
+    cmocka_unit_test(linear_at_any_height),
     cmocka_unit_test(max_is_exact),
     cmocka_unit_test(exponentials_are_accurate),
     cmocka_unit_test(exponentials_reach_the_ends),
