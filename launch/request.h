@@ -11,6 +11,12 @@
 #include "stage.h"
 #include "document.h"
 
+enum {
+    REQUEST_LENGTH_MAX = 131072, /* positions of one document */
+    REQUEST_SAMPLES_MAX = 4096,  /* of one prompt */
+    REQUEST_STOPS_MAX = 16
+};
+
 typedef struct request {
     char       *custom_id;       /* unique in a job together with `sample` */
     int         sample;          /* 0 .. n - 1 of the same prompt */

@@ -1,0 +1,27 @@
+/* models.h - the checkpoints a run needs, each once; its place in the list is the weight handle.
+ *
+ * All models of a run must speak the same language: vocabulary, mask id and E are compared with the
+ * first one's. Only config.json is read here; the engine reads the weights. */
+#ifndef DID_MODELS_H
+#define DID_MODELS_H
+
+#include <stddef.h>
+
+#include "engine.h"
+#include "geometry.h"
+#include "status.h"
+
+enum { MODEL_DIR_MAX = 512 };
+
+typedef struct models {
+    char     dir[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
+    geometry shape[ENGINE_MODELS_MAX];
+    int      n;
+} models;
+
+/* The handle of the checkpoint in `dir`, added when it is new. Fails DID_EIO / DID_EFORMAT as
+ * geometry_read does, DID_EINVAL when the list is full, the name too long or the vocabulary another
+ * one's. Local. */
+status models_add(models *m, const char *dir, int *handle);
+
+#endif
