@@ -6,6 +6,7 @@
 #define DID_GEOMETRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "status.h"
 
@@ -15,18 +16,20 @@ typedef struct geometry {
     int  n_layers;
     int  n_heads;
     int  head_size;       /* d_model / n_heads, even */
-    int  d_mlp;           /* 4 * d_model unless the file says otherwise */
-    int  d_cond;          /* width of the conditioning vector */
+    int  d_mlp;           /* 4 * d_model unless the file's intermediate_size says otherwise */
+    int  d_cond;          /* width of the conditioning vector; may be 0 without adaln */
     int  vocab;           /* including the mask id */
-    int  mask_id;         /* vocab - 1 unless the file says otherwise */
-    int  end_id;          /* <|endoftext|>: begins every document; -1 where the file is silent */
+    int  mask_id;         /* vocab - 1 unless mask_index or mask_token_id says otherwise */
+    int  end_id;          /* <|endoftext|>: begins every document; bos_token_id and eos_token_id
+                             give it; -1 where the file is silent */
     int  length;          /* trained context, tokens */
     int  block;           /* block size it was published for; `length` for mdlm */
     bool adaln;           /* conditioning of the norms; true where the file is silent */
 } geometry;
 
 /* Read DIR/config.json. Fails DID_EIO (no file) or DID_EFORMAT (not JSON, unknown model_type, a
- * missing or impossible value; the sentence names key, found and expected). Local. */
+ * missing or impossible value, a causal or time-conditioned network; the sentence names key, found
+ * and expected). *g is written only on success. Local. */
 status geometry_read(geometry *g, const char *dir);
 
 /* The same from text in memory; `where` is named in sentences. Local. */
