@@ -75,10 +75,13 @@ static status read_family(geometry *g, const config *c)
 {
     const json_t *found = value_of(c, "model_type");
     const char   *name = json_string_value(found);
-    if (!name || (strcmp(name, "bd3lm") != 0 && strcmp(name, "mdlm") != 0))
-        return refuse(c, "model_type", "\"bd3lm\" or \"mdlm\"");
-    strcpy(g->family, name);
-    return DID_OK;
+    static const char *const known[] = {"bd3lm", "mdlm", "gpt2"};
+    for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0) {
+            strcpy(g->family, name);
+            return DID_OK;
+        }
+    return refuse(c, "model_type", "\"bd3lm\", \"mdlm\" or \"gpt2\"");
 }
 
 /* What the published code can do and this engine cannot. */
@@ -95,6 +98,19 @@ static status refuse_unsupported(const config *c)
     return DID_OK;
 }
 
+static status divide_heads(geometry *g, const config *c, const char *width, const char *heads)
+{
+    if (g->d_model % g->n_heads != 0)
+        return status_fail(DID_EFORMAT, "%s: %s is %d and %s is %d, expected heads that divide it",
+                           c->where, width, g->d_model, heads, g->n_heads);
+    g->head_size = g->d_model / g->n_heads;
+    if (g->head_size % 2 != 0)
+        return status_fail(DID_EFORMAT,
+                           "%s: %s %d over %s %d is a head size of %d, expected an even one",
+                           c->where, width, g->d_model, heads, g->n_heads, g->head_size);
+    return DID_OK;
+}
+
 static status read_widths(geometry *g, const config *c)
 {
     TRY(integer(c, "hidden_dim", 2, WIDTH_MAX, REQUIRED, &g->d_model));
@@ -103,18 +119,7 @@ static status read_widths(geometry *g, const config *c)
     TRY(integer(c, "intermediate_size", 1, 4 * WIDTH_MAX, 4 * g->d_model, &g->d_mlp));
     TRY(boolean(c, "adaln", true, &g->adaln));
     TRY(integer(c, "cond_dim", 1, WIDTH_MAX, g->adaln ? REQUIRED : 0, &g->d_cond));
-
-    if (g->d_model % g->n_heads != 0)
-        return status_fail(DID_EFORMAT,
-                           "%s: hidden_dim is %d and n_heads is %d, expected heads that divide it",
-                           c->where, g->d_model, g->n_heads);
-    g->head_size = g->d_model / g->n_heads;
-    if (g->head_size % 2 != 0)
-        return status_fail(DID_EFORMAT,
-                           "%s: hidden_dim %d over n_heads %d is a head size of %d, expected an "
-                           "even one: rotary positions turn pairs",
-                           c->where, g->d_model, g->n_heads, g->head_size);
-    return DID_OK;
+    return divide_heads(g, c, "hidden_dim", "n_heads");
 }
 
 static status read_tokens(geometry *g, const config *c)
@@ -138,10 +143,61 @@ static status read_lengths(geometry *g, const config *c)
     return integer(c, "block_size", 1, g->length, REQUIRED, &g->block);
 }
 
+/* A word that must be one of a list; silence counts as the first. */
+static status one_of(const config *c, const char *key, const char *const *words, const char *text)
+{
+    const json_t *found = value_of(c, key);
+    if (!found) return DID_OK;
+    for (; json_is_string(found) && *words; words++)
+        if (strcmp(json_string_value(found), *words) == 0) return DID_OK;
+    return refuse(c, key, text);
+}
+
+/* GPT-2's own arithmetic, and none of the variations its config can name. */
+static status refuse_unusual_gpt2(const config *c)
+{
+    static const char *const gelu[] = {"gelu_new", "gelu_pytorch_tanh", NULL};
+    bool         scaled = true, by_layer = false, tied = true;
+    const json_t *epsilon = value_of(c, "layer_norm_epsilon");
+    TRY(one_of(c, "activation_function", gelu, "\"gelu_new\" or \"gelu_pytorch_tanh\""));
+    TRY(boolean(c, "scale_attn_weights", true, &scaled));
+    TRY(boolean(c, "scale_attn_by_inverse_layer_idx", false, &by_layer));
+    TRY(boolean(c, "tie_word_embeddings", true, &tied));
+    if (!tied) return refuse(c, "tie_word_embeddings", "true");
+    if (!scaled) return refuse(c, "scale_attn_weights", "true");
+    if (by_layer) return refuse(c, "scale_attn_by_inverse_layer_idx", "false");
+    if (epsilon && !(json_number_value(epsilon) > 0.99e-5 && json_number_value(epsilon) < 1.01e-5))
+        return refuse(c, "layer_norm_epsilon", "1e-05");
+    return DID_OK;
+}
+
+static status read_gpt2(geometry *g, const config *c)
+{
+    TRY(refuse_unusual_gpt2(c));
+    TRY(integer(c, "n_embd", 2, WIDTH_MAX, REQUIRED, &g->d_model));
+    TRY(integer(c, "n_layer", 1, LAYERS_MAX, REQUIRED, &g->n_layers));
+    TRY(integer(c, "n_head", 1, WIDTH_MAX, REQUIRED, &g->n_heads));
+    TRY(integer(c, "n_inner", 1, 4 * WIDTH_MAX, 4 * g->d_model, &g->d_mlp));
+    TRY(divide_heads(g, c, "n_embd", "n_head"));
+    TRY(integer(c, "vocab_size", 2, VOCAB_MAX, REQUIRED, &g->vocab));
+    TRY(token_id(c, "bos_token_id", "eos_token_id", g->vocab, -1, &g->end_id));
+    TRY(integer(c, "n_positions", 2, LENGTH_MAX, REQUIRED, &g->length));
+    g->mask_id = -1;
+    g->block = 1;
+    g->causal = g->biased = true;
+    return DID_OK;
+}
+
 static status read_config(geometry *out, const config *c)
 {
-    geometry g = {0};
+    geometry g = {.rotary = true};
     TRY(read_family(&g, c));
+    if (strcmp(g.family, "gpt2") == 0) {
+        g.rotary = false;
+        TRY(read_gpt2(&g, c));
+        *out = g;
+        return DID_OK;
+    }
     TRY(refuse_unsupported(c));
     TRY(read_widths(&g, c));
     TRY(read_tokens(&g, c));

@@ -87,6 +87,18 @@ static status sum(run *r, float *x, int rows, event e)
     return s;
 }
 
+/* Learned positions join the residual stream once, at its beginning. */
+static void add_positions(run *r)
+{
+    int d = r->m->geometry.d_model;
+    for (int i = 0; i < r->p->n_segments; i++) {
+        const segment *s = &r->p->segments[i];
+        r->k->residual(r->a.x + (size_t)s->row * (size_t)d,
+                       r->m->positions + (size_t)s->first * (size_t)d, NULL, NULL, s->len, d);
+    }
+    lap(r, SECTION_ROWWISE);
+}
+
 /* Each rank knows the embeddings of its words; the sum over the row knows them all. */
 static status embed(run *r)
 {
@@ -102,7 +114,9 @@ static status embed(run *r)
             memset(x, 0, row_bytes);
     }
     lap(r, SECTION_ROWWISE);
-    return sum(r, r->a.x, r->rows, EV_SUM_EMBEDDING);
+    TRY(sum(r, r->a.x, r->rows, EV_SUM_EMBEDDING));
+    if (r->m->positions) add_positions(r);
+    return DID_OK;
 }
 
 /* One row of angles per row of the pass, at its absolute position. */
@@ -127,7 +141,7 @@ static void angles(run *r)
 static void rotate(const run *r, float *x, int stride, int rows)
 {
     int hs = r->m->geometry.head_size;
-    for (int head = 0; head < r->m->heads.len; head++)
+    for (int head = 0; r->m->geometry.rotary && head < r->m->heads.len; head++)
         r->k->rotate(x + (size_t)head * (size_t)hs, stride, r->a.cosine, r->a.sine, rows, hs);
 }
 
@@ -216,7 +230,7 @@ static status layer_forward(run *r, int layer)
         project_last(r, layer);
     product(r, r->a.part, r->a.heads, &l->out);
     TRY(sum(r, r->a.part, r->rows, EV_SUM_ATTENTION));
-    r->k->residual(r->a.x, r->a.part, l->gate1, NULL, r->rows, d);
+    r->k->residual(r->a.x, r->a.part, l->gate1, l->out_bias, r->rows, d);
 
     norm(r, &l->norm2);
     product(r, r->a.up, r->a.h, &l->up);

@@ -4,98 +4,99 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 96 };
+/* The sizes a tensor can have, as the tables below spell them. */
+typedef enum { NONE, D, D2, D3, D6, F, V, C, POSITIONS, FREQUENCIES } dimension;
 
-typedef struct expected {
-    char    name[NAME_MAX_LEN];
-    int     n_dims;
-    int64_t dim[2];
-} expected;
+typedef struct entry {
+    const char *name;
+    dimension   rows, cols; /* cols NONE: a vector */
+    bool        adaln;      /* only with adaptive norms */
+} entry;
 
-/* Tensors of one layer, in the order of the table; the last two only with adaptive norms. */
-enum { LAYER_TENSORS = 8, LAYER_ADALN = 2, GLOBAL_TENSORS = 4, GLOBAL_ADALN = 6 };
+typedef struct family {
+    const char  *layer_prefix; /* with the layer's number */
+    const entry *whole, *layer;
+    int          n_whole, n_layer;
+    const char *const *ignored; /* patterns for sscanf's %d; NULL at the end */
+} family;
 
-static expected vector(const char *name, int64_t n)
+static const entry bd3_whole[] = {
+    {"backbone.vocab_embed.embedding", V, D, false},
+    {"backbone.output_layer.norm_final.weight", D, NONE, false},
+    {"backbone.output_layer.linear.weight", V, D, false},
+    {"backbone.output_layer.linear.bias", V, NONE, false},
+    {"backbone.sigma_map.mlp.0.weight", C, FREQUENCIES, true},
+    {"backbone.sigma_map.mlp.0.bias", C, NONE, true},
+    {"backbone.sigma_map.mlp.2.weight", C, C, true},
+    {"backbone.sigma_map.mlp.2.bias", C, NONE, true},
+    {"backbone.output_layer.adaLN_modulation.weight", D2, C, true},
+    {"backbone.output_layer.adaLN_modulation.bias", D2, NONE, true},
+};
+
+static const entry bd3_layer[] = {
+    {"norm1.weight", D, NONE, false},
+    {"attn_qkv.weight", D3, D, false},
+    {"attn_out.weight", D, D, false},
+    {"norm2.weight", D, NONE, false},
+    {"mlp.0.weight", F, D, false},
+    {"mlp.0.bias", F, NONE, false},
+    {"mlp.2.weight", D, F, false},
+    {"mlp.2.bias", D, NONE, false},
+    {"adaLN_modulation.weight", D6, C, true},
+    {"adaLN_modulation.bias", D6, NONE, true},
+};
+
+/* Angles are recomputed; the clip of the noise level belongs to training. */
+static const char *const bd3_ignored[] = {"backbone.rotary_emb.inv_freq", "sampling_eps_min",
+                                          "sampling_eps_max", NULL};
+
+/* Matrices of this family are stored [in, out]. */
+static const entry gpt2_whole[] = {
+    {"wte.weight", V, D, false},
+    {"wpe.weight", POSITIONS, D, false},
+    {"ln_f.weight", D, NONE, false},
+    {"ln_f.bias", D, NONE, false},
+};
+
+static const entry gpt2_layer[] = {
+    {"ln_1.weight", D, NONE, false},      {"ln_1.bias", D, NONE, false},
+    {"attn.c_attn.weight", D, D3, false}, {"attn.c_attn.bias", D3, NONE, false},
+    {"attn.c_proj.weight", D, D, false},  {"attn.c_proj.bias", D, NONE, false},
+    {"ln_2.weight", D, NONE, false},      {"ln_2.bias", D, NONE, false},
+    {"mlp.c_fc.weight", D, F, false},     {"mlp.c_fc.bias", F, NONE, false},
+    {"mlp.c_proj.weight", F, D, false},   {"mlp.c_proj.bias", D, NONE, false},
+};
+
+/* The causal mask, kept as a tensor by old exporters; the head, which is wte once more. */
+static const char *const gpt2_ignored[] = {"h.%d.attn.bias", "h.%d.attn.masked_bias",
+                                           "lm_head.weight", NULL};
+
+#define LENGTH_OF(array) (int)(sizeof(array) / sizeof *(array))
+
+static const family bd3 = {"backbone.blocks.%d.", bd3_whole, bd3_layer, LENGTH_OF(bd3_whole),
+                           LENGTH_OF(bd3_layer), bd3_ignored};
+static const family gpt2 = {"h.%d.", gpt2_whole, gpt2_layer, LENGTH_OF(gpt2_whole),
+                            LENGTH_OF(gpt2_layer), gpt2_ignored};
+
+static const family *family_of(const geometry *g)
 {
-    expected e = {.n_dims = 1, .dim = {n}};
-    snprintf(e.name, sizeof e.name, "backbone.%s", name);
-    return e;
+    return g->causal ? &gpt2 : &bd3;
 }
 
-static expected matrix(const char *name, int64_t rows, int64_t cols)
+static int64_t size_of(dimension what, const geometry *g)
 {
-    expected e = {.n_dims = 2, .dim = {rows, cols}};
-    snprintf(e.name, sizeof e.name, "backbone.%s", name);
-    return e;
-}
-
-static expected of_layer(const geometry *g, int layer, int i)
-{
-    int64_t  d = g->d_model, f = g->d_mlp, c = g->d_cond;
-    expected e;
-    switch (i) {
-    case 0: e = vector("norm1.weight", d); break;
-    case 1: e = matrix("attn_qkv.weight", 3 * d, d); break;
-    case 2: e = matrix("attn_out.weight", d, d); break;
-    case 3: e = vector("norm2.weight", d); break;
-    case 4: e = matrix("mlp.0.weight", f, d); break;
-    case 5: e = vector("mlp.0.bias", f); break;
-    case 6: e = matrix("mlp.2.weight", d, f); break;
-    case 7: e = vector("mlp.2.bias", d); break;
-    case 8: e = matrix("adaLN_modulation.weight", 6 * d, c); break;
-    default: e = vector("adaLN_modulation.bias", 6 * d); break;
+    switch (what) {
+    case D: return g->d_model;
+    case D2: return 2 * (int64_t)g->d_model;
+    case D3: return 3 * (int64_t)g->d_model;
+    case D6: return 6 * (int64_t)g->d_model;
+    case F: return g->d_mlp;
+    case V: return g->vocab;
+    case C: return g->d_cond;
+    case POSITIONS: return g->length;
+    case FREQUENCIES: return 256;
+    default: return 0;
     }
-    char whole[NAME_MAX_LEN];
-    snprintf(whole, sizeof whole, "backbone.blocks.%d.%.60s", layer,
-             e.name + strlen("backbone."));
-    memcpy(e.name, whole, sizeof whole);
-    return e;
-}
-
-static expected of_model(const geometry *g, int i)
-{
-    int64_t d = g->d_model, v = g->vocab, c = g->d_cond;
-    switch (i) {
-    case 0: return matrix("vocab_embed.embedding", v, d);
-    case 1: return vector("output_layer.norm_final.weight", d);
-    case 2: return matrix("output_layer.linear.weight", v, d);
-    case 3: return vector("output_layer.linear.bias", v);
-    case 4: return matrix("sigma_map.mlp.0.weight", c, 256);
-    case 5: return vector("sigma_map.mlp.0.bias", c);
-    case 6: return matrix("sigma_map.mlp.2.weight", c, c);
-    case 7: return vector("sigma_map.mlp.2.bias", c);
-    case 8: return matrix("output_layer.adaLN_modulation.weight", 2 * d, c);
-    default: return vector("output_layer.adaLN_modulation.bias", 2 * d);
-    }
-}
-
-static int per_layer(const geometry *g)
-{
-    return LAYER_TENSORS + (g->adaln ? LAYER_ADALN : 0);
-}
-
-static int per_model(const geometry *g)
-{
-    return GLOBAL_TENSORS + (g->adaln ? GLOBAL_ADALN : 0);
-}
-
-static int count(const geometry *g)
-{
-    return per_model(g) + g->n_layers * per_layer(g);
-}
-
-static expected at(const geometry *g, int i)
-{
-    if (i < per_model(g)) return of_model(g, i);
-    i -= per_model(g);
-    return of_layer(g, i / per_layer(g), i % per_layer(g));
-}
-
-/* Present in some files, never needed: the angles are recomputed, the clip belongs to training. */
-static bool ignored(const char *name)
-{
-    return strcmp(name, "backbone.rotary_emb.inv_freq") == 0 ||
-           strcmp(name, "sampling_eps_min") == 0 || strcmp(name, "sampling_eps_max") == 0;
 }
 
 static void shape_text(char *out, size_t size, int n_dims, const int64_t *dim)
@@ -106,46 +107,81 @@ static void shape_text(char *out, size_t size, int n_dims, const int64_t *dim)
     if (n < size) snprintf(out + n, size - n, "]");
 }
 
-static status check_one(const checkpoint *c, const expected *e)
+static status check_one(const checkpoint *c, const char *name, const entry *e, const geometry *g)
 {
-    char want[64], have[64];
-    shape_text(want, sizeof want, e->n_dims, e->dim);
-    const tensor *t = checkpoint_find(c, e->name);
-    if (!t) return status_fail(DID_EFORMAT, "tensor %s is missing, expected %s", e->name, want);
-    bool same = t->n_dims == e->n_dims;
-    for (int i = 0; same && i < e->n_dims; i++) same = t->dim[i] == e->dim[i];
+    char          want[64], have[64];
+    const int64_t dim[2] = {size_of(e->rows, g), size_of(e->cols, g)};
+    int           n_dims = e->cols == NONE ? 1 : 2;
+    shape_text(want, sizeof want, n_dims, dim);
+    const tensor *t = checkpoint_find(c, name);
+    if (!t) return status_fail(DID_EFORMAT, "tensor %s is missing, expected %s", name, want);
+    bool same = t->n_dims == n_dims;
+    for (int i = 0; same && i < n_dims; i++) same = t->dim[i] == dim[i];
     shape_text(have, sizeof have, t->n_dims, t->dim);
     if (!same)
-        return status_fail(DID_EFORMAT, "tensor %s has shape %s, expected %s", e->name, have, want);
+        return status_fail(DID_EFORMAT, "tensor %s has shape %s, expected %s", name, have, want);
     if (t->type != DTYPE_F32 && t->type != DTYPE_BF16 && t->type != DTYPE_F16)
         return status_fail(DID_EFORMAT, "tensor %s is not of a floating type (F32, BF16 or F16)",
-                           e->name);
+                           name);
     return DID_OK;
 }
 
-static bool known(const geometry *g, const char *name)
+static bool applies(const entry *e, const geometry *g)
 {
-    int      layer, used = 0;
-    bool     in_layer = sscanf(name, "backbone.blocks.%d.%n", &layer, &used) == 1 && used > 0;
-    int      from = in_layer ? per_model(g) + layer * per_layer(g) : 0;
-    int      n = in_layer ? per_layer(g) : per_model(g);
-    if (in_layer && (layer < 0 || layer >= g->n_layers)) return false;
-    for (int i = from; i < from + n; i++) {
-        expected e = at(g, i);
-        if (strcmp(e.name, name) == 0) return true;
+    return g->adaln || !e->adaln;
+}
+
+static void layer_name(char *out, size_t size, const family *f, int layer, const char *name)
+{
+    size_t n = (size_t)snprintf(out, size, f->layer_prefix, layer);
+    if (n < size) snprintf(out + n, size - n, "%s", name);
+}
+
+static status check_all(const checkpoint *c, const family *f, const geometry *g)
+{
+    char name[128];
+    for (int i = 0; i < f->n_whole; i++)
+        if (applies(&f->whole[i], g)) TRY(check_one(c, f->whole[i].name, &f->whole[i], g));
+    for (int layer = 0; layer < g->n_layers; layer++)
+        for (int i = 0; i < f->n_layer; i++) {
+            if (!applies(&f->layer[i], g)) continue;
+            layer_name(name, sizeof name, f, layer, f->layer[i].name);
+            TRY(check_one(c, name, &f->layer[i], g));
+        }
+    return DID_OK;
+}
+
+/* The number in `name` where it begins as the family's layers do, else -1. */
+static int layer_of(const char *name, const char *pattern)
+{
+    int layer = -1;
+    return sscanf(name, pattern, &layer) == 1 ? layer : -1;
+}
+
+static bool known(const char *name, const family *f, const geometry *g)
+{
+    char whole[128];
+    for (int i = 0; i < f->n_whole; i++)
+        if (applies(&f->whole[i], g) && strcmp(name, f->whole[i].name) == 0) return true;
+    int layer = layer_of(name, f->layer_prefix);
+    for (int i = 0; i < f->n_layer && layer >= 0 && layer < g->n_layers; i++) {
+        layer_name(whole, sizeof whole, f, layer, f->layer[i].name);
+        if (applies(&f->layer[i], g) && strcmp(name, whole) == 0) return true;
+    }
+    for (int i = 0; f->ignored[i]; i++) {
+        snprintf(whole, sizeof whole, f->ignored[i], layer);
+        if (strcmp(name, whole) == 0) return true;
     }
     return false;
 }
 
 status manifest_check(const checkpoint *c, const geometry *g)
 {
-    for (int i = 0; i < count(g); i++) {
-        expected e = at(g, i);
-        TRY(check_one(c, &e));
-    }
+    const family *f = family_of(g);
+    TRY(check_all(c, f, g));
     for (int i = 0; i < checkpoint_count(c); i++) {
         const char *name = checkpoint_tensor(c, i)->name;
-        if (!ignored(name) && !known(g, name))
+        if (!known(name, f, g))
             return status_fail(DID_EFORMAT,
                                "tensor %s is not part of a %s model of %d layers, expected only "
                                "the tensors such a model has",

@@ -1,8 +1,8 @@
 /* model.h - one checkpoint on one rank of a row: its shards, folded and ready.
  *
- * Source: BD3-LM / MDLM checkpoints (names and shapes of the published safetensors). The
- * conditioning vector is a constant of the checkpoint, so norms, shifts and gates fold into the
- * weights (in f64); the unfolded form is kept for checking the fold.
+ * Source: BD3-LM, MDLM and GPT-2 checkpoints (names and shapes of the published safetensors). The
+ * conditioning vector of the diffusion models is a constant of the checkpoint, so norms, shifts and
+ * gates fold into the weights (in f64); the unfolded form is kept for checking the fold.
  *
  * Heads, MLP columns and vocabulary are split over the row. */
 #ifndef DID_MODEL_H
@@ -30,6 +30,7 @@ typedef struct layer_weights {
     weight       down;   /* [d_model, my columns], bias kept apart: it is added after the sum */
     const float *gate1, *gate2;  /* [d_model] or NULL */
     const float *down_bias;      /* [d_model] */
+    const float *out_bias;       /* [d_model] or NULL; added after the sum too */
 } layer_weights;
 
 typedef struct model {
@@ -38,6 +39,7 @@ typedef struct model {
     span         heads, mlp, vocab;  /* my parts */
     kvshape      kv;
     const float *embedding;  /* [vocab.len, d_model] */
+    const float *positions;  /* [length, d_model] where positions are learned, else NULL */
     layer_weights *layers;   /* [n_layers] */
     weight       last_q, last_kv;  /* the last layer's qkv in two, for wanted rows and for all */
     affine       norm_final;

@@ -19,7 +19,7 @@ typedef struct segment {
     int32_t first, len;     /* absolute positions of the query rows */
     int32_t from;           /* first visible position */
     int32_t row;            /* where its rows begin in the pass */
-    int32_t ask, n_asks;    /* its part of the list of asks; none for a COMMIT */
+    int32_t ask, n_asks;    /* its part of the list of asks; a COMMIT has some only when it scores */
 } segment;
 
 typedef enum { ASK_DRAW, ASK_SCORE } ask_kind;

@@ -91,8 +91,8 @@ static void refuses_values(void **state)
     static const struct {
         const char *key, *value, *says;
     } wrong[] = {
-        {"model_type", "\"gpt2\"",
-         "config: model_type is \"gpt2\", expected \"bd3lm\" or \"mdlm\""},
+        {"model_type", "\"llama\"",
+         "config: model_type is \"llama\", expected \"bd3lm\", \"mdlm\" or \"gpt2\""},
         {"model_type", "3", "model_type is 3, expected"},
         {"model_type", NULL, "model_type is missing, expected"},
         {"hidden_dim", NULL, "config: hidden_dim is missing, expected an integer from 2 to"},
@@ -161,13 +161,46 @@ static void reads_a_directory(void **state)
     assert_int_equal(g.block, 4);
     assert_true(g.adaln);
 
-    crafted_refused(geometry_read(&g, DID_TEST_MODELS "/gpt2-tiny-scorer"), DID_EFORMAT,
-                    "gpt2-tiny-scorer/config.json: model_type is \"gpt2\", expected");
+    assert_int_equal(geometry_read(&g, DID_TEST_MODELS "/gpt2-tiny-scorer"), DID_OK);
+    assert_true(g.causal && g.biased && !g.rotary && !g.adaln);
+    assert_int_equal(g.length, 256);
+    assert_int_equal(g.d_mlp, 1024);
+    assert_int_equal(g.vocab, 4096);
+    assert_int_equal(g.mask_id, -1);
+    assert_int_equal(g.end_id, 4095);
     crafted_refused(geometry_read(&g, *state), DID_EIO, "/config.json: cannot open: No such file");
     char *path = crafted_path(*state, "config.json");
     crafted_write(path, "{]", 2);
     crafted_refused(geometry_read(&g, *state), DID_EFORMAT, "/config.json: not JSON");
     free(path);
+}
+
+/* A scorer whose arithmetic is not GPT-2's own is refused, not approximated. */
+static void refuses_other_gpt2(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } wrong[] = {
+        {"\"activation_function\": \"relu\"", "activation_function is \"relu\", expected \"gelu_new\""},
+        {"\"scale_attn_weights\": false", "scale_attn_weights is false, expected true"},
+        {"\"scale_attn_by_inverse_layer_idx\": true",
+         "scale_attn_by_inverse_layer_idx is true, expected false"},
+        {"\"tie_word_embeddings\": false", "tie_word_embeddings is false, expected true"},
+        {"\"layer_norm_epsilon\": 0.5", "layer_norm_epsilon is 0.5, expected 1e-05"},
+        {"\"n_head\": 3", "expected one id"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char     text[512];
+        geometry g;
+        bool     twice = i + 1 == sizeof wrong / sizeof *wrong;
+        snprintf(text, sizeof text,
+                 "{\"model_type\": \"gpt2\", \"n_embd\": 48, \"n_layer\": 2, %s, "
+                 "\"vocab_size\": 50, \"n_positions\": 16, \"bos_token_id\": 3, "
+                 "\"eos_token_id\": %d%s}",
+                 wrong[i].text, twice ? 4 : 3, twice ? "" : ", \"n_head\": 3");
+        crafted_refused(geometry_parse(&g, text, strlen(text), "config"), DID_EFORMAT, wrong[i].says);
+    }
 }
 
 int main(void)
@@ -177,6 +210,7 @@ int main(void)
         cmocka_unit_test(reads_an_mdlm),
         cmocka_unit_test(keys_override),
         cmocka_unit_test(refuses_values),
+        cmocka_unit_test(refuses_other_gpt2),
         cmocka_unit_test(reads_a_directory),
     };
     return cmocka_run_group_tests(tests, crafted_begin, crafted_end);

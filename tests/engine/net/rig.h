@@ -32,7 +32,7 @@ static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int 
     *r = (rig){0};
     geometry       g;
     const kernels *k = kernels_find(kernel_set);
-    if (!k) return status_fail(DID_EINVAL, "no kernels %s", kernel_set);
+    if (!k) return status_fail(DID_EINVAL, "no kernels %s", kernel_set ? kernel_set : "at all");
     TRY(grid_open(&r->grid, world, tp));
     TRY(geometry_read(&g, dir));
     TRY(model_open(&r->model, dir, &g, r->grid.my_col, tp, folded, k));
