@@ -231,15 +231,18 @@ class State:
             need(np.array_equal(chosen, due), f"reopened {chosen}, the least confident are {due}")
         return masked
 
-    def cut(self, length, draws, settings, end_id):
+    def cut(self, length, draws, settings, end_id, reason):
         """Variable length: a draft ends at the first end that was drawn, which is given from then
-        on, or loses a tail that repeated itself."""
+        on, or loses a tail that repeated itself (a stop string, found later, hides that reason)."""
         need(length == len(self.ids) or settings["variable_length"],
              f"{len(self.ids)} positions became {length}")
         if settings["variable_length"]:
             ends = np.sort(draws.position[draws.token == end_id])
             need(len(ends) == 0 or length <= ends[0] + 1, "the text goes on after an end was drawn")
-            if len(ends) and length == ends[0] + 1:
+            ended = len(ends) > 0 and length == ends[0] + 1
+            need(length == len(self.ids) or ended or reason in ("entropy", "stop"),
+                 f"cut to {length} positions, but no end was drawn there")
+            if ended:
                 self.given[ends[0]], self.snapshot[ends[0]] = True, np.inf
         for name in ("given", "ids", "snapshot", "measured"):
             setattr(self, name, getattr(self, name)[:length])
@@ -306,7 +309,8 @@ def replay(record, models, tolerance, totals):
             state.snapshot[draws.position] = draws.snapshot
             state.measured[draws.position] = False
             if k == 0:
-                state.cut(len(trace["left"][0]), draws, settings, trace["end_id"])
+                state.cut(len(trace["left"][0]), draws, settings, trace["end_id"],
+                          record.get("finish_reason"))
             check_left(state, np.array(trace["left"][k]), prompt, model.mask_id)
             check_cost(record["cost"][k], draws, k, stage, committed, length, settings)
         except Wrong as wrong:

@@ -87,6 +87,9 @@ def test_variable_length(models):
     ids = record["trace"]["ids"]
     assert 3 < len(ids) < 40 and ids[-1] == model.end_id
     assert refusal(record, [model]) is None, refusal(record, [model])
+    other = copy.deepcopy(record)
+    other["trace"]["end_id"] = 0
+    assert "no end was drawn" in refusal(other, [model])
     longer = copy.deepcopy(record)
     longer["settings"]["variable_length"] = False
     assert "positions became" in refusal(longer, [model])
