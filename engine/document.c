@@ -49,8 +49,22 @@ status document_open(document **out, int capacity, const int32_t *given, int32_t
     return DID_OK;
 }
 
+/* Where some stage measures: a place for what it finds. */
+static status reserve_nll(document *d)
+{
+    bool measured = false;
+    for (int k = 0; k < d->n_stages; k++) measured = measured || d->stage[k].work != WORK_DENOISE;
+    if (!measured) return DID_OK;
+    d->nll = malloc((size_t)d->capacity * sizeof *d->nll);
+    if (!d->nll)
+        return status_fail(DID_ENOMEM, "no memory to score %d positions", d->capacity);
+    for (int i = 0; i < d->capacity; i++) d->nll[i] = NAN;
+    return DID_OK;
+}
+
 status document_reserve(document *d)
 {
+    TRY(reserve_nll(d));
     if (!d->traced) return DID_OK;
     int64_t free_positions = 0;
     for (int i = 0; i < d->capacity; i++) free_positions += !d->given[i];
@@ -77,6 +91,7 @@ void document_close(document **out)
     free(d->masked);
     free(d->given);
     free(d->before);
+    free(d->nll);
     free(d->draws);
     for (int k = 0; k < STAGES_MAX; k++) free(d->left[k]);
     free(d);

@@ -70,6 +70,8 @@ typedef struct document {
     bool    *masked;     /* [capacity] */
     bool    *given;      /* [capacity] prompt, infilling, E: never reopened */
     int32_t *before;     /* [capacity] the tokens this stage found */
+    float   *nll;        /* [capacity] nats, by a measuring stage; NAN where nothing was measured;
+                            NULL unless document_reserve saw such a stage */
 
     /* Where it stands. */
     int    attempt;      /* rejections so far */
@@ -101,7 +103,7 @@ status document_open(document **out, int capacity, const int32_t *given, int32_t
 /* Give it back; closes and sets NULL. Local. */
 void document_close(document **d);
 
-/* Room for the trace of all stages; after the settings are in. Fails DID_ENOMEM. Local. */
+/* Room for the trace and for measurements; after the settings are in. Fails DID_ENOMEM. Local. */
 status document_reserve(document *d);
 
 /* Back to the state document_open left, for another attempt: attempt grows by one. Local. */

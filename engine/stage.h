@@ -1,4 +1,5 @@
-/* stage.h - how one stage of a document is run: the draft (k = 0) or a refinement.
+/* stage.h - how one stage of a document is run: the draft (k = 0), a refinement, or a measurement of
+ * what the stages before have left.
  *
  * Source: Diffusion in Diffusion (block size and remask share per stage); BD3-LM (first-hitting and
  * ancestral samplers, nucleus rule). */
@@ -16,7 +17,15 @@ typedef enum { POLICY_LOWEST, POLICY_RANDOM, POLICY_POSTHOC } policy;      /* wh
 typedef enum { CONFIDENCE_RAW, CONFIDENCE_NUCLEUS } confidence;
 typedef enum { NUCLEUS_EXCLUSIVE, NUCLEUS_INCLUSIVE } nucleus_rule;
 
+/* What a stage does. Measurements change no token; they fill the document's `nll`. */
+typedef enum {
+    WORK_DENOISE, /* draft or refine */
+    WORK_SCORE,   /* -log p of every token given those before it, by a causal model */
+    WORK_BOUND    /* the diffusion model's own bound on it, averaged over `steps` noise draws */
+} work;
+
 typedef struct stage {
+    work         work;
     int          model;        /* weight handle: index into the engine's models */
     int          block;        /* tokens, or STAGE_BLOCK_WHOLE */
     double       remask;       /* share of the free positions reopened, in [0, 1]; draft: ignored */

@@ -6,6 +6,11 @@
 #include "refine.h"
 #include "remask.h"
 
+static bool measures(const document *d)
+{
+    return d->stage[d->at].work != WORK_DENOISE;
+}
+
 static bool in_blocks(const document *d)
 {
     return stage_block(&d->stage[d->at], d->length) < d->length;
@@ -14,10 +19,12 @@ static bool in_blocks(const document *d)
 static void enter(document *d, const rules *by)
 {
     memcpy(d->before, d->token, (size_t)d->length * sizeof *d->token);
-    if (d->at > 0) remask_document(d, by);
+    if (d->at > 0 && !measures(d)) remask_document(d, by);
     d->entered = true;
     d->region = d->step = 0;
-    if (in_blocks(d))
+    if (measures(d))
+        score_enter(d);
+    else if (in_blocks(d))
         draft_enter(d);
     else
         refine_enter(d, by);
@@ -50,10 +57,10 @@ void walk_settle(document *d, const rules *by)
 {
     while (d->finish == FINISH_NONE && d->at < d->n_stages) {
         if (!d->entered) {
-            if (refine_rescoring(d, by)) return;
+            if (!measures(d) && refine_rescoring(d, by)) return;
             enter(d, by);
         }
-        if (document_masked(d, 0, d->length) > 0) return;
+        if (measures(d) ? score_pending(d, by) : document_masked(d, 0, d->length) > 0) return;
         leave(d);
     }
     if (d->finish == FINISH_NONE) d->finish = ending(d, by);
@@ -67,6 +74,7 @@ int walk_model(const document *d)
 int walk_contribute(document *d, const rules *by, batch *b, int room, turn *out)
 {
     *out = (turn){.doc = d, .committed = d->committed};
+    if (measures(d)) return score_contribute(d, by, b, room, &out->committed, &out->part);
     if (!d->entered) return refine_rescore_contribute(d, by, b, room, &out->probe);
     if (!in_blocks(d)) return refine_contribute(d, by, b, room, &out->probe);
     return draft_contribute(d, by, b, room, &out->committed, &out->probe);
@@ -76,7 +84,9 @@ void walk_apply(turn *t, const batch *b, const rules *by)
 {
     document *d = t->doc;
     d->committed = t->committed;
-    if (t->probe) {
+    if (measures(d)) {
+        score_apply(d, b, &t->part, by);
+    } else if (t->probe) {
         if (!d->entered)
             refine_rescore_apply(d, t->probe, b);
         else if (in_blocks(d))

@@ -1,4 +1,4 @@
-/* walk.h - a document's way through its stages: draft, remask, refine, finished.
+/* walk.h - a document's way through its stages: draft, remask, refine, measure, finished.
  *
  * Every decision about one document, and none about passes: it is asked what the document brings to
  * the next pass, and told when that pass has run. */
@@ -8,12 +8,14 @@
 #include "batch.h"
 #include "document.h"
 #include "rules.h"
+#include "score.h"
 
 /* What a document has in the pass under construction. */
 typedef struct turn {
     document      *doc;
     const segment *probe;      /* NULL: commits only */
     int            committed;  /* what its slot will hold */
+    score_part     part;       /* of a measuring stage */
     int            placed;     /* written by walk_apply: tokens the pass gave it */
 } turn;
 
