@@ -1,8 +1,6 @@
 #include "draft.h"
 
-#include <math.h>
-#include <stdio.h>
-
+#include "cut.h"
 #include "denoise.h"
 
 typedef struct block {
@@ -66,57 +64,12 @@ int draft_contribute(const document *d, const rules *by, batch *b, int room, int
     return rows + now.len;
 }
 
-static bool repeats_itself(const document *d, int end, const rules *by)
-{
-    int n = d->reject.window;
-    return end > n && document_entropy(d->token + end - n, n, by->counts) < d->reject.nats;
-}
-
-/* End a document of variable length at `length`. What lay beyond is gone. */
-static void cut(document *d, int length)
-{
-    for (int i = length; i < d->length; i++) d->masked[i] = false;
-    d->length = length;
-}
-
-/* A second E ends the text and becomes a given token, or refinement would delete the end. A text
- * that repeats itself loses the stretch in which it does, but never its prompt. */
-static void end_if_over(document *d, int end, const rules *by)
-{
-    bool last = document_masked(d, end, d->length - end) == 0;
-    if (end <= d->reject.window && !last) return;
-    for (int i = 1; i < end; i++)
-        if (d->token[i] == by->end_id && !d->given[i]) {
-            d->given[i] = true;
-            d->snapshot[i] = INFINITY;
-            cut(d, i + 1);
-            return;
-        }
-    if (!repeats_itself(d, end, by)) return;
-    int keep = end - d->reject.window;
-    for (int i = keep; i < end; i++)
-        if (d->given[i]) keep = i + 1;
-    cut(d, keep);
-}
-
 int draft_apply(document *d, const segment *probe, const batch *b, const rules *by)
 {
     block x = block_at(d, d->region);
     int   placed = denoise_apply(d, probe, b, by);
     if (d->finish != FINISH_NONE || document_masked(d, x.first, x.len) > 0) return placed;
-    int end = x.first + x.len;
-    if (d->at == 0 && d->variable_length) {
-        end_if_over(d, end, by);
-    } else if (d->at == 0 && d->reject.on && repeats_itself(d, end, by)) {
-        if (d->attempt >= d->reject.restarts) {
-            d->finish = FINISH_REJECTED;
-            snprintf(d->reason, sizeof d->reason, "%d drafts in a row had too little entropy",
-                     d->attempt + 1);
-        } else {
-            document_restart(d, by->mask_id);
-        }
-        return placed;
-    }
+    if (d->at == 0 && !cut_draft(d, x.first + x.len, by)) return placed;
     go_to_masks(d, d->region + 1);
     return placed;
 }

@@ -1,5 +1,6 @@
 #include "refine.h"
 
+#include "cut.h"
 #include "denoise.h"
 
 window refine_window(int length, int size, int index)
@@ -59,7 +60,9 @@ int refine_contribute(const document *d, const rules *by, batch *b, int room,
 int refine_apply(document *d, const segment *probe, const batch *b, const rules *by)
 {
     int placed = denoise_apply(d, probe, b, by);
-    if (d->finish == FINISH_NONE && fresh_masks(d, window_of(d, by)) == 0) go_to_masks(d, by);
+    if (d->finish != FINISH_NONE || fresh_masks(d, window_of(d, by)) > 0) return placed;
+    go_to_masks(d, by);
+    if (d->at == 0 && document_masked(d, 0, d->length) == 0) cut_draft(d, d->length, by);
     return placed;
 }
 

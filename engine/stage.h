@@ -22,10 +22,10 @@ typedef enum {
     WORK_DENOISE, /* draft or refine */
     WORK_SCORE,   /* -log p of every token given those before it, by a causal model */
     WORK_BOUND    /* the diffusion model's own bound on it, averaged over `steps` noise draws */
-} work;
+} stage_work;
 
 typedef struct stage {
-    work         work;
+    stage_work   work;
     int          model;        /* weight handle: index into the engine's models */
     int          block;        /* tokens, or STAGE_BLOCK_WHOLE */
     double       remask;       /* share of the free positions reopened, in [0, 1]; draft: ignored */
