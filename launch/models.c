@@ -7,10 +7,10 @@ static status same_language(const models *m, const geometry *g, const char *dir)
     const geometry *first = &m->shape[0];
     if (g->vocab == first->vocab && g->mask_id == first->mask_id && g->end_id == first->end_id)
         return DID_OK;
-    return status_fail(DID_EINVAL,
-                       "%s: vocabulary %d, mask id %d, end id %d; the first model %s has %d, %d, %d",
-                       dir, g->vocab, g->mask_id, g->end_id, m->dir[0], first->vocab,
-                       first->mask_id, first->end_id);
+    return status_fail(
+        DID_EINVAL, "%s: vocabulary %d, mask id %d, end id %d; the first model %s has %d, %d, %d",
+        dir, g->vocab, g->mask_id, g->end_id, m->dir[0], first->vocab, first->mask_id,
+        first->end_id);
 }
 
 status models_add(models *m, const char *dir, int *handle)

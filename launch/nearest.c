@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { WORD_MAX = 63 };  /* longer words are compared by nobody's fingers */
+enum { WORD_MAX = 63 }; /* longer words are compared by nobody's fingers */
 
 static int smaller(int a, int b)
 {

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@ struct options {
     const option_table *table;
     void               *target;
     said                by[OPTIONS_MAX];
-    char               *file;     /* the whole options file, cut into strings; texts point into it */
-    const char         *where;    /* its name */
+    char               *file;  /* the options file, cut into the strings that targets point at */
+    const char         *where; /* its name */
 };
 
 static bool is_option(const option *p)
@@ -192,7 +193,8 @@ static status file_line(options *o, char *text, int number)
     while (*rest == ' ' || *rest == '\t') rest++;
     bool equals = *rest == '=';
     rest = file_value(rest + equals);
-    if (p->kind == OPTION_FLAG && *rest == '\0' && !equals) return take(o, p, "yes", SAID_IN_FILE, "");
+    if (p->kind == OPTION_FLAG && *rest == '\0' && !equals)
+        return take(o, p, "yes", SAID_IN_FILE, "");
     snprintf(named, sizeof named, "%s%s", where, p->name);
     return take(o, p, rest, SAID_IN_FILE, named);
 }
@@ -334,7 +336,7 @@ static void value_text(const options *o, const option *p, char *text, size_t siz
     case OPTION_TEXT: snprintf(text, size, "\"%s\"", *(const char *const *)at); break;
     case OPTION_COUNT: snprintf(text, size, "%d", *(const int *)at); break;
     case OPTION_REAL: snprintf(text, size, "%.17g", *(const double *)at); break;
-    case OPTION_SEED: snprintf(text, size, "%ju", (uintmax_t)*(const uint64_t *)at); break;
+    case OPTION_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)at); break;
     case OPTION_CHOICE:
         for (int i = 0; i < *(const int *)at; i++) word = strchr(word, '|') + 1;
         snprintf(text, size, "%.*s", (int)strcspn(word, "|"), word);
@@ -408,10 +410,8 @@ static void help_option(const option *p, FILE *to)
     }
     fprintf(to, "%*s", HELP_MARGIN - at, "");
     const char *without = p->initial ? p->initial : p->silent;
-    if (p->kind == OPTION_FLAG || without == NULL)
-        snprintf(text, sizeof text, "%s", p->help);
-    else
-        snprintf(text, sizeof text, "%s (default: %s)", p->help, without);
+    if (p->kind == OPTION_FLAG || without == NULL) snprintf(text, sizeof text, "%s", p->help);
+    else snprintf(text, sizeof text, "%s (default: %s)", p->help, without);
     wrap(to, text, HELP_MARGIN);
 }
 
@@ -419,9 +419,7 @@ void options_help(const option_table *t, FILE *to)
 {
     fprintf(to, "did %s - %s\n\nusage: did %s %s\n", t->command, t->summary, t->command, t->usage);
     for (int i = 0; i < t->n; i++) {
-        if (is_option(&t->option[i]))
-            help_option(&t->option[i], to);
-        else
-            fprintf(to, "\n%s\n", t->option[i].help);
+        if (is_option(&t->option[i])) help_option(&t->option[i], to);
+        else fprintf(to, "\n%s\n", t->option[i].help);
     }
 }

@@ -3,8 +3,9 @@
  *
  * `--name value`, `--name=value`, `-x value` where a letter is given; a flag is `--name`, and
  * `--name=no` takes it back. `--options FILE` reads the same names from a file: one per line
- * ("name value" or "name = value"), blank lines and everything after " #" ignored, a value in double
- * quotes taken as it is. The command line wins over the file, the last mention over earlier ones. */
+ * ("name value" or "name = value"), blank lines and everything after " #" ignored, a value in
+ * double quotes taken as it is. The command line wins over the file, the last mention over
+ * earlier ones. */
 #ifndef DID_OPTIONS_H
 #define DID_OPTIONS_H
 
@@ -31,7 +32,7 @@ typedef struct option {
     char        letter;   /* short form; 0: none */
     option_kind kind;
     const char *value;    /* unit in --help: "DIR", "TOKENS"; of a CHOICE its words "fhs|quota" */
-    const char *initial;  /* what holds when nobody says; NULL: the target stays zero (CHOICE: -1) */
+    const char *initial;  /* when nobody says; NULL: the target stays zero (CHOICE: -1) */
     const char *silent;   /* what that silence means, for --help and the printed configuration */
     const char *help;
     double      min, max; /* of COUNT and REAL; both included unless `open` */
@@ -50,8 +51,8 @@ typedef struct option_table {
 typedef struct options options;
 
 /* Read `argc` words into `target` by `table`. The texts in target live as long as *out. Fails
- * DID_EINVAL (unknown option with its nearest neighbour, missing or bad value) with one sentence that
- * names the option (in a file: file and line), what was found and what is expected. Local. */
+ * DID_EINVAL (unknown option with its nearest neighbour, missing or bad value) with one sentence
+ * that names the option (in a file: file and line), what was found and what is expected. Local. */
 status options_read(options **out, const option_table *table, void *target, int argc,
                     char *const *argv);
 void   options_close(options **o);

@@ -36,8 +36,8 @@ static uint64_t hash_text(uint64_t h, const char *text)
 
 static uint64_t hash_stage(uint64_t h, const stage *s)
 {
-    const int whole[] = {s->model, s->block, (int)s->policy, (int)s->sampler, s->steps,
-                         (int)s->order, (int)s->rule, (int)s->confidence};
+    const int whole[] = {s->model, s->block,      (int)s->policy, (int)s->sampler,
+                         s->steps, (int)s->order, (int)s->rule,   (int)s->confidence};
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
         h = hash_number(h, (uint64_t)whole[i]);
     h = hash_real(h, s->remask);

@@ -39,8 +39,8 @@ typedef struct request {
 /* Frees what the request owns; leaves it zeroed. Local. */
 void request_clear(request *r);
 
-/* Compute `key` and `content` from the other fields. The key is the line's own seed, or a hash of the
- * run's seed and custom_id; sample s > 0 is mixed in. Local. */
+/* Compute `key` and `content` from the other fields. The key is the line's own seed, or a hash of
+ * the run's seed and custom_id; sample s > 0 is mixed in. Local. */
 void request_seal(request *r);
 
 #endif

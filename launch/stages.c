@@ -78,8 +78,9 @@ static status sampler_read(stage *s, saying *said, char *text)
     if (s->sampler == SAMPLER_FHS)
         return status_fail(DID_EINVAL, "fhs takes no steps: it draws one token per pass");
     if (!whole(slash + 1, STEPS_MAX, &said->steps))
-        return status_fail(DID_EINVAL, "%s: found \"%s\" steps, expected a whole number from 1 to %d",
-                           text, slash + 1, STEPS_MAX);
+        return status_fail(DID_EINVAL,
+                           "%s: found \"%s\" steps, expected a whole number from 1 to %d", text,
+                           slash + 1, STEPS_MAX);
     return DID_OK;
 }
 
@@ -104,8 +105,10 @@ static status setting_read(stage *s, saying *said, models *m, const char *name, 
         TRY(one_of(name, rule_word, value, &word));
         s->rule = (nucleus_rule)word;
     } else {
-        return status_fail(DID_EINVAL, "unknown setting \"%s\": there are p, T, order, policy, "
-                                       "confidence, rule and model", name);
+        return status_fail(DID_EINVAL,
+                           "unknown setting \"%s\": there are p, T, order, policy, "
+                           "confidence, rule and model",
+                           name);
     }
     return DID_OK;
 }
@@ -129,15 +132,20 @@ static status part_read(stage *s, saying *said, models *m, char *part, int place
         said->remask = true;
         return in_range("remask share", part, 0, false, 1, &s->remask);
     }
-    return status_fail(DID_EINVAL, "found \"%s\", expected %sfhs, ancestral/N, quota/N or a "
-                                   "setting like p=0.9", part,
-                       place == 1 ? "a remask share, " : "");
+    return status_fail(DID_EINVAL,
+                       "found \"%s\", expected %sfhs, ancestral/N, quota/N or a "
+                       "setting like p=0.9",
+                       part, place == 1 ? "a remask share, " : "");
 }
 
 static void start(stage *s, const stage_defaults *d, bool draft)
 {
-    *s = (stage){.remask = draft ? 0 : REMASK, .policy = d->policy, .order = d->order,
-                 .nucleus = d->nucleus, .rule = d->rule, .temperature = d->temperature,
+    *s = (stage){.remask = draft ? 0 : REMASK,
+                 .policy = d->policy,
+                 .order = d->order,
+                 .nucleus = d->nucleus,
+                 .rule = d->rule,
+                 .temperature = d->temperature,
                  .confidence = d->confidence};
 }
 
@@ -167,8 +175,7 @@ static status stage_read(stage *s, char *text, const stage_defaults *d, models *
     saying said = {0};
     char  *rest = text, *part = strsep(&rest, ":");
     start(s, d, draft);
-    if (!strcmp(part, "L"))
-        s->block = STAGE_BLOCK_WHOLE;
+    if (!strcmp(part, "L")) s->block = STAGE_BLOCK_WHOLE;
     else if (!whole(part, INT32_MAX, &s->block))
         return status_fail(DID_EINVAL, "found block \"%s\", expected a whole number of tokens or L",
                            part);
@@ -217,8 +224,9 @@ status stages_check(const stage *s, int n, int length, const models *m)
         int  trained = m->shape[s[k].model].length;
         char near[64];
         if (s[k].block > trained)
-            return status_fail(DID_EINVAL, "stage %d: block %d is larger than the model's length %d",
-                               k + 1, s[k].block, trained);
+            return status_fail(DID_EINVAL,
+                               "stage %d: block %d is larger than the model's length %d", k + 1,
+                               s[k].block, trained);
         if (length % block) {
             divisors_near(length, block, near, sizeof near);
             return status_fail(DID_EINVAL,
@@ -257,10 +265,8 @@ int stages_round(const stage *s, int n, int length)
 
 void stages_default(const geometry *g, char *text, size_t size)
 {
-    if (g->block >= g->length)
-        snprintf(text, size, "L");
-    else
-        snprintf(text, size, "%d,L:%g", g->block, REMASK);
+    if (g->block >= g->length) snprintf(text, size, "L");
+    else snprintf(text, size, "%d,L:%g", g->block, REMASK);
 }
 
 /* The shortest decimal that reads back as the same number. */
@@ -284,8 +290,7 @@ static size_t stage_text(const stage *s, bool draft, const models *m, char *text
     }
     if (s->sampler != SAMPLER_FHS) snprintf(steps, sizeof steps, "/%d", s->steps);
     int n = snprintf(text, size, "%s%s:%s%s%s%s:p=%s:rule=%s:T=%s%s:confidence=%s", block, remask,
-                     sampler_word[s->sampler], steps,
-                     s->sampler == SAMPLER_QUOTA ? ":order=" : "",
+                     sampler_word[s->sampler], steps, s->sampler == SAMPLER_QUOTA ? ":order=" : "",
                      s->sampler == SAMPLER_QUOTA ? order_word[s->order] : "",
                      number(p, sizeof p, s->nucleus), rule_word[s->rule],
                      number(T, sizeof T, s->temperature), way, confidence_word[s->confidence]);

@@ -4,12 +4,13 @@
  *   stage  = block [ ":" remask ] { ":" setting }       the first stage drafts: no remask share
  *   block  = "L" (the document's length) | a whole number of tokens
  *   remask = share of the free positions reopened, 0 .. 1; 0.25 where silent
- *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps] | "p=" nucleus | "T=" temperature
- *           | "order=" random|left|confident | "policy=" lowest|random|posthoc
- *           | "confidence=" raw|nucleus | "rule=" exclusive|inclusive | "model=" DIR
+ *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps] | "p=" nucleus
+ *           | "T=" temperature | "order=" random|left|confident
+ *           | "policy=" lowest|random|posthoc | "confidence=" raw|nucleus
+ *           | "rule=" exclusive|inclusive | "model=" DIR
  *
- * `4,L:0.25:quota/32` drafts with blocks of 4, then reopens the least certain quarter and refines it
- * in the whole document's context. */
+ * `4,L:0.25:quota/32` drafts with blocks of 4, then reopens the least certain quarter and refines
+ * it in the whole document's context. */
 #ifndef DID_STAGES_H
 #define DID_STAGES_H
 
@@ -33,9 +34,9 @@ typedef struct stage_defaults {
 
 enum { STAGES_TEXT_MAX = 4096 };
 
-/* Read `text` into stage[STAGES_MAX], *n of them; models they name are added to `m`, which holds the
- * run's own model as handle 0. Fails DID_EINVAL: "stage 2 (L:x): ..." with what was found and what
- * would be understood. Local. */
+/* Read `text` into stage[STAGES_MAX], *n of them; models they name are added to `m`, which holds
+ * the run's own model as handle 0. Fails DID_EINVAL: "stage 2 (L:x): ..." with what was found and
+ * what would be understood. Local. */
 status stages_parse(stage *out, int *n, const char *text, const stage_defaults *d, models *m);
 
 /* Can a document of `length` positions walk through these stages? Blocks below the length must

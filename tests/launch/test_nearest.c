@@ -16,11 +16,9 @@ static void slips_are_understood(void **state)
     static const char *const pairs[][2] = {
         {"lenght", "length"}, /* two letters exchanged */
         {"lengt", "length"},  /* one left out */
-        {"lengthh", "length"},
-        {"lemgth", "length"},
+        {"lengthh", "length"}, {"lemgth", "length"},
         {"stage", "stages"}, /* nearer than "state", which needs a replacement */
-        {"sead", "seed"},
-        {"length", "length"},
+        {"sead", "seed"},      {"length", "length"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {

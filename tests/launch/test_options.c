@@ -70,7 +70,7 @@ static void write_file(const char *text)
 /* The words of `line`, cut at blanks, as a command line. */
 static status read_line(options **out, target *t, const char *line)
 {
-    static char copy[1000];
+    static char  copy[1000];
     static char *words[32];
     int          n = 0;
     snprintf(copy, sizeof copy, "%s", line);
@@ -102,8 +102,9 @@ static void every_kind_is_read_in_every_form(void **state)
     target   t;
     options *o;
     (void)state;
-    assert_int_equal(read_line(&o, &t, "--input a=b --length=7 -n 3 --nucleus 1 --order left "
-                                       "--seed 18446744073709551615 --watch --count 4"),
+    assert_int_equal(read_line(&o, &t,
+                               "--input a=b --length=7 -n 3 --nucleus 1 --order left "
+                               "--seed 18446744073709551615 --watch --count 4"),
                      DID_OK);
     assert_string_equal(t.input, "a=b");
     assert_int_equal(t.length, 7);

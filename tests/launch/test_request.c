@@ -13,8 +13,13 @@
 
 static request make(void)
 {
-    request r = {.custom_id = strdup("a"), .length = 8, .prompt_tokens = 2, .seed = 1,
-                 .n_stages = 2, .reject = {true, 256, 4, 10}, .n_stop = 2};
+    request r = {.custom_id = strdup("a"),
+                 .length = 8,
+                 .prompt_tokens = 2,
+                 .seed = 1,
+                 .n_stages = 2,
+                 .reject = {true, 256, 4, 10},
+                 .n_stop = 2};
     r.given = malloc(8 * sizeof *r.given);
     r.stop = calloc(2, sizeof *r.stop);
     assert_true(r.custom_id && r.given && r.stop);
@@ -22,8 +27,8 @@ static request make(void)
     r.stop[0] = strdup("one");
     r.stop[1] = strdup("two");
     r.stage[0] = (stage){.block = 4, .nucleus = 0.9, .temperature = 1};
-    r.stage[1] = (stage){.remask = 0.25, .sampler = SAMPLER_QUOTA, .steps = 32, .nucleus = 0.9,
-                         .temperature = 1};
+    r.stage[1] = (stage){
+        .remask = 0.25, .sampler = SAMPLER_QUOTA, .steps = 32, .nucleus = 0.9, .temperature = 1};
     return r;
 }
 

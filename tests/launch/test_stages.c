@@ -113,9 +113,8 @@ static void text_that_makes_no_sense(void **state)
         {"4,x", "stage 2 (x): found block \"x\", expected a whole number of tokens or L"},
         {"4,,L", "stage 2 (): found block \"\", expected a whole number of tokens or L"},
         {"4:0.5", "stage 1 (4:0.5): the first stage drafts from nothing: it takes no remask "
-                    "share"},
-        {"4,L:1.5",
-         "stage 2 (L:1.5): remask share: found \"1.5\", expected a number from 0 to 1"},
+                  "share"},
+        {"4,L:1.5", "stage 2 (L:1.5): remask share: found \"1.5\", expected a number from 0 to 1"},
         {"4,L:-0.1",
          "stage 2 (L:-0.1): remask share: found \"-0.1\", expected a number from 0 to 1"},
         {"4,L:0.25:0.5", "stage 2 (L:0.25:0.5): found \"0.5\", expected fhs, ancestral/N, quota/N "
@@ -167,9 +166,9 @@ static void lengths_that_work(void **state)
     static const struct {
         const char *stages;
         int         length;
-    } good[] = {{"4,L:0.25", 256}, {"4,4:1", 256},   {"4,L,L", 256},       {"4,L", 1024},
-                {"L", 7},          {"128,256", 64},  {"4,64:0.5,L:0.25", 128},
-                {"256,L", 256},    {"1,3,9,L", 27}};
+    } good[] = {{"4,L:0.25", 256}, {"4,4:1", 256},  {"4,L,L", 256},           {"4,L", 1024},
+                {"L", 7},          {"128,256", 64}, {"4,64:0.5,L:0.25", 128}, {"256,L", 256},
+                {"1,3,9,L", 27}};
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_int_equal(check(good[i].stages, good[i].length), DID_OK);
@@ -186,10 +185,12 @@ static void lengths_that_do_not(void **state)
         {"4,100:0.5,L", 256, "stage 2: block 100 does not divide the length 256; 64 or 128 would"},
         {"200", 256, "stage 1: block 200 does not divide the length 256; 128 or L would"},
         {"4", 257, "stage 1: block 4 does not divide the length 257; 1 or L would"},
-        {"8,4:0.5", 256, "stage 2: block 4 is smaller than the 8 of the stage before; 8 or larger "
-                         "would work"},
-        {"L,4:0.5", 256, "stage 2: block 4 is smaller than the 256 of the stage before; 256 or "
-                         "larger would work"},
+        {"8,4:0.5", 256,
+         "stage 2: block 4 is smaller than the 8 of the stage before; 8 or larger "
+         "would work"},
+        {"L,4:0.5", 256,
+         "stage 2: block 4 is smaller than the 256 of the stage before; 256 or "
+         "larger would work"},
         {"512", 1024, "stage 1: block 512 is larger than the model's length 256"},
     };
     (void)state;
@@ -221,8 +222,12 @@ static void the_text_reads_back(void **state)
         "4:ancestral/3:p=0.123456789:T=0.7,L:0.1:order=confident,L:1:quota/9:policy=random",
         "L:quota/5:order=left:rule=inclusive:confidence=nucleus:model=models/two",
     };
-    stage_defaults other = {.sampler = SAMPLER_QUOTA, .steps = 99, .order = ORDER_LEFT,
-                            .nucleus = 0.1, .temperature = 3, .policy = POLICY_POSTHOC};
+    stage_defaults other = {.sampler = SAMPLER_QUOTA,
+                            .steps = 99,
+                            .order = ORDER_LEFT,
+                            .nucleus = 0.1,
+                            .temperature = 3,
+                            .policy = POLICY_POSTHOC};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         models m = two_models();
