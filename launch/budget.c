@@ -1,0 +1,132 @@
+#include "budget.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "log.h"
+#include "report.h"
+
+enum { DOCUMENTS = 32, DOCUMENTS_WORTHWHILE = 8 };
+
+status budget_survey(budget *b, comm *world)
+{
+    int neighbours = 0, n = comm_size(world);
+    TRY(comm_node_size(world, &neighbours));
+    b->mine = report_resident();
+    size_t limit = host_memory_limit(b->mine * (size_t)neighbours, &b->source);
+    limit /= (size_t)neighbours;
+    size_t  mine[2] = {b->mine, limit};
+    size_t *all = calloc((size_t)n, sizeof mine);
+    status  s =
+        comm_agree(world, all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks", n));
+    if (s == DID_OK) s = comm_gather(world, all, mine, sizeof mine, EV_SETUP);
+    b->held = 0;
+    b->room = b->limit = SIZE_MAX;
+    for (int r = 0; s == DID_OK && r < n; r++) {
+        size_t held = all[2 * r], most = all[2 * r + 1], room = most > held ? most - held : 0;
+        if (held > b->held) b->held = held;
+        if (room < b->room) b->room = room, b->limit = most;
+    }
+    free(all);
+    return s;
+}
+
+static int heads_least(const models *m)
+{
+    int heads = m->shape[0].n_heads;
+    for (int i = 1; i < m->n; i++)
+        if (m->shape[i].n_heads < heads) heads = m->shape[i].n_heads;
+    return heads;
+}
+
+/* "1, 2 or 4": the widths that divide the world and have a head for every rank. */
+static void widths(char *text, size_t size, int ranks, int heads)
+{
+    int    last = 0;
+    size_t used = 0;
+    for (int q = 1; q <= ranks && q <= heads; q++)
+        if (ranks % q == 0) last = q;
+    for (int q = 1; q <= last && used < size; q++) {
+        if (ranks % q) continue;
+        const char *between = q == 1 ? "" : q == last ? " or " : ", ";
+        used += (size_t)snprintf(text + used, size - used, "%s%d", between, q);
+    }
+}
+
+static status tp_check(int tp, int ranks, int heads)
+{
+    char work[200];
+    if (tp <= heads && ranks % tp == 0) return DID_OK;
+    widths(work, sizeof work, ranks, heads);
+    if (ranks % tp)
+        return status_fail(DID_EINVAL,
+                           "--tp %d does not divide the %d rank%s of this run; %s would", tp, ranks,
+                           ranks == 1 ? "" : "s", work);
+    return status_fail(DID_EINVAL, "--tp %d is more than the model's %d heads; %s would work", tp,
+                       heads, work);
+}
+
+static int documents_wanted(const settings *s, int rows, int n)
+{
+    int share = (n + rows - 1) / rows;
+    if (s->documents) return s->documents;
+    return share < DOCUMENTS ? share : DOCUMENTS;
+}
+
+/* The most documents, halving from `most`, that fit in the room at this width; 0 when not even
+ * `least` do. */
+static status documents_fit(engine_settings *e, engine_memory *need, size_t room, int most,
+                            int least, bool *fit)
+{
+    for (e->documents = most;; e->documents = (e->documents + 1) / 2) {
+        TRY(engine_plan(need, e));
+        *fit = need->total <= room;
+        if (*fit || e->documents <= least) return DID_OK;
+    }
+}
+
+static status too_big(const engine_settings *e, const engine_memory *need, const budget *b)
+{
+    return status_fail(
+        DID_EINVAL,
+        "not enough memory: with --tp %d --documents %d a rank needs %zu bytes beside "
+        "the %zu it holds, and may have %zu (%s); fewer --documents, a larger --tp or "
+        "fewer ranks per host need less",
+        e->tp, e->documents, need->total, b->held, b->limit, b->source);
+}
+
+status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,
+                     const models *m, int ranks, int n)
+{
+    int heads = heads_least(m);
+    if (s->tp) TRY(tp_check(s->tp, ranks, heads));
+    for (int round = 0; round < 2; round++) {
+        for (int q = 1; q <= ranks && q <= heads; q++) {
+            if (ranks % q || (s->tp && q != s->tp)) continue;
+            bool fit = false;
+            int  most = documents_wanted(s, ranks / q, n);
+            int  least = s->documents ? s->documents : round == 0 ? DOCUMENTS_WORTHWHILE : 1;
+            e->tp = q;
+            TRY(documents_fit(e, need, b->room, most, least < most ? least : most, &fit));
+            if (fit) return DID_OK;
+        }
+    }
+    return too_big(e, need, b);
+}
+
+void budget_say(const engine_settings *e, const engine_memory *need, const budget *b, int ranks)
+{
+    double mb = 1e-6;
+    log_say("plan", "%d rank%s: %d row%s of %d, %d document%s in flight per row", ranks,
+            ranks == 1 ? "" : "s", ranks / e->tp, ranks / e->tp == 1 ? "" : "s", e->tp,
+            e->documents, e->documents == 1 ? "" : "s");
+    log_say("plan",
+            "memory per rank, MB: held now %.1f, weights %.1f, embedding %.1f, cache %.1f, "
+            "workspace %.1f, wire %.1f; together %.1f of %.0f (%s)",
+            (double)b->held * mb, (double)need->weights * mb, (double)need->embedding * mb,
+            (double)need->cache * mb, (double)need->workspace * mb, (double)need->wire * mb,
+            (double)(b->held + need->total) * mb, (double)b->limit * mb, b->source);
+}

@@ -1,0 +1,309 @@
+#include "cmd_generate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "budget.h"
+#include "clock.h"
+#include "comm.h"
+#include "door.h"
+#include "ending.h"
+#include "engine.h"
+#include "feed.h"
+#include "frontend.h"
+#include "host.h"
+#include "interrupt.h"
+#include "job.h"
+#include "log.h"
+#include "progress.h"
+#include "record.h"
+#include "report.h"
+#include "settings.h"
+#include "watch.h"
+
+/* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
+ * broadcast whole. */
+typedef struct decision {
+    int           n_models, tp, documents, length_max, refine_window, end_id;
+    engine_memory need;
+    char          model[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
+} decision;
+
+/* One run on this rank. Everything it owns is given back by run_close. */
+typedef struct run {
+    const settings *set;
+    comm           *world;
+    job             job; /* rank 0 */
+    decision        plan;
+    budget          budget;
+    engine_settings wanted;
+    engine         *engine;
+    record_rules    rules;
+    FILE           *terminal; /* rank 0; NULL where there is none */
+    door            door;
+    progress        bar;      /* rank 0 */
+    frontend       *frontend; /* rank 0 */
+    watch          *watch;    /* rank 0 */
+    feed           *feed;     /* row leaders */
+} run;
+
+static bool first(const run *r)
+{
+    return comm_rank(r->world) == 0;
+}
+
+/* ---- before loading ---- */
+
+static void engine_settings_fill(engine_settings *e, const settings *s, const decision *d)
+{
+    *e = (engine_settings){.n_models = d->n_models,
+                           .tp = d->tp,
+                           .documents = d->documents,
+                           .pass_rows = s->pass_rows,
+                           .length_max = d->length_max,
+                           .refine_window = d->refine_window,
+                           .fused_commit = s->commit == 0,
+                           .folded = s->weights == 0,
+                           .kernels = s->kernels};
+    for (int i = 0; i < d->n_models; i++) e->model[i] = d->model[i];
+}
+
+/* Rank 0's part: the job is good, now its size. */
+static status decide(run *r)
+{
+    decision *d = &r->plan;
+    int       trained = r->job.models.shape[0].length;
+    d->n_models = r->job.models.n;
+    memcpy(d->model, r->job.models.dir, sizeof d->model);
+    d->length_max = r->job.input.length_max;
+    d->end_id = r->job.end_id;
+    d->refine_window = settings_refine_window(r->set);
+    if (d->refine_window > trained && d->length_max > trained)
+        log_warn("plan",
+                 "refine windows may pass the model's length %d: it was not trained for that",
+                 trained);
+    engine_settings_fill(&r->wanted, r->set, d);
+    TRY(budget_settle(&r->wanted, &d->need, &r->budget, r->set, &r->job.models, comm_size(r->world),
+                      r->job.input.n));
+    d->tp = r->wanted.tp;
+    d->documents = r->wanted.documents;
+    return DID_OK;
+}
+
+static void say_job(const run *r, const options *said)
+{
+    char line[8192];
+    for (int i = 0; options_line(said, i, line, sizeof line); i++) log_say("options", "%s", line);
+    for (int i = 0; i < r->job.models.n; i++) {
+        const geometry *g = &r->job.models.shape[i];
+        log_say("model", "%d: %s, %s: %d layers, %d heads, width %d, vocabulary %d, length %d", i,
+                r->job.models.dir[i], g->family, g->n_layers, g->n_heads, g->d_model, g->vocab,
+                g->length);
+    }
+    log_say("job", "%d document%s, stages %s", r->job.input.n, r->job.input.n == 1 ? "" : "s",
+            r->job.stages_whole);
+}
+
+/* Rank 0 checks the job, all agree; then rank 0 settles the plan, and all know it. */
+static ending prepare(run *r, const options *said)
+{
+    ending usual = END_USAGE, end;
+    status s = DID_OK;
+    if (first(r)) s = job_open(&r->job, r->set, &usual);
+    if (comm_broadcast(r->world, &usual, sizeof usual, 0, EV_SETUP) != DID_OK) usual = END_PEER;
+    if ((end = ending_agree(r->world, s, usual)) != END_DONE) return end;
+    if (first(r)) say_job(r, said);
+
+    s = budget_survey(&r->budget, r->world);
+    if (s == DID_OK && first(r)) s = decide(r);
+    if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
+    s = comm_broadcast(r->world, &r->plan, sizeof r->plan, 0, EV_SETUP);
+    if ((end = ending_agree(r->world, s, END_PEER)) != END_DONE) return end;
+    engine_settings_fill(&r->wanted, r->set, &r->plan);
+    budget_say(&r->wanted, &r->plan.need, &r->budget, comm_size(r->world));
+    return END_DONE;
+}
+
+/* ---- the machine ---- */
+
+static void rules_fill(run *r)
+{
+    const geometry *g = engine_geometry(r->engine, 0);
+    const decision *d = &r->plan;
+    r->rules = (record_rules){.parcels = {.ids = {.vocab = g->vocab,
+                                                  .mask_id = g->mask_id,
+                                                  .n_models = d->n_models,
+                                                  .length_max = d->length_max},
+                                          .traced = r->set->trace},
+                              .words = r->job.words,
+                              .keep_eos = r->set->keep_eos,
+                              .ids = r->set->ids,
+                              .end_id = d->end_id,
+                              .window = g->length,
+                              .signature = engine_signature(r->engine)};
+    for (int i = 0; i < d->n_models; i++) {
+        int trained = engine_geometry(r->engine, i)->length;
+        r->rules.parcels.refine_window[i] = d->refine_window ? d->refine_window : trained;
+        r->rules.model[i] = engine_model_hash(r->engine, i);
+    }
+}
+
+static double progress_interval(const settings *s, const FILE *terminal)
+{
+    if (s->progress_interval_s > 0) return s->progress_interval_s;
+    return terminal ? 0.5 : 10;
+}
+
+/* Rank 0: the watch and the bar want the same lines of the terminal, so only one of them is
+ * shown. */
+static status show_open(run *r)
+{
+    const settings *s = r->set;
+    r->terminal = s->quiet ? NULL : host_terminal();
+    progress_init(&r->bar, s->watch ? NULL : r->terminal, progress_interval(s, r->terminal));
+    if (!s->watch) return DID_OK;
+    if (r->terminal == NULL)
+        return status_fail(DID_EINVAL, "--watch: stderr is no terminal, and neither is the "
+                                       "launcher's");
+    return watch_open(&r->watch, r->terminal, r->job.words, host_terminal_lines(r->terminal));
+}
+
+static status frontend_begin(run *r)
+{
+    const settings   *s = r->set;
+    frontend_settings f = {.job = {.requests = r->job.input.request,
+                                   .n_requests = r->job.input.n,
+                                   .rules = &r->rules,
+                                   .state = s->state,
+                                   .output = s->output},
+                           .door = &r->door,
+                           .bar = s->quiet || s->watch ? NULL : &r->bar,
+                           .asked = interrupt_asked,
+                           .deadline_s = s->maxh * 3600 * 0.99};
+    TRY(show_open(r));
+    return frontend_open(&r->frontend, &f);
+}
+
+static status feed_begin(run *r)
+{
+    feed_settings f = {.door = &r->door,
+                       .row = engine_row(r->engine),
+                       .rules = r->rules.parcels,
+                       .saving = r->set->state != NULL,
+                       .save_interval_s = r->set->save_interval_s,
+                       .watch = r->watch};
+    return feed_open(&r->feed, &f);
+}
+
+/* The front-end on rank 0 and a feed on every row leader, or neither. */
+static ending connect_all(run *r)
+{
+    ending end;
+    status s = door_open(&r->door, r->world);
+    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+    if (first(r)) s = frontend_begin(r);
+    if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
+    s = door_share(&r->door, r->world, DID_OK);
+    if (s == DID_OK && engine_leads(r->engine)) s = feed_begin(r);
+    return ending_agree(r->world, s, END_INTERNAL);
+}
+
+/* How the documents fared, when everything else went well. Rank 0's word. */
+static ending outcome(const frontend_view *last)
+{
+    const progress_now *now = &last->now;
+    if (now->done < now->documents) {
+        log_warn("job", "stopped early: %d of %d documents are written", now->done, now->documents);
+        return END_EARLY;
+    }
+    if (now->failed > 0) {
+        log_warn("job", "%d of %d documents failed; their lines say why", now->failed,
+                 now->documents);
+        return END_SOME_FAILED;
+    }
+    return END_DONE;
+}
+
+static ending work(run *r, double begun)
+{
+    ending        end, result = END_DONE;
+    frontend_view last = {0};
+    engine_feed   hooks = {0};
+    if (r->feed) hooks = feed_hooks(r->feed);
+
+    status s = engine_run(r->engine, r->feed ? &hooks : NULL);
+    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+    if ((end = ending_agree(r->world, feed_close(&r->feed), END_INTERNAL)) != END_DONE) return end;
+    watch_close(&r->watch);
+    s = first(r) ? frontend_close(&r->frontend, &last) : DID_OK;
+    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+
+    report mine = {.totals = engine_totals(r->engine),
+                   .leads = engine_leads(r->engine),
+                   .predicted = r->plan.need.total + r->budget.mine,
+                   .documents = last.now.done - last.now.earlier,
+                   .seconds = clock_seconds() - begun};
+    s = r->set->quiet ? DID_OK : report_print(stderr, r->world, &mine);
+    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+
+    if (first(r)) result = outcome(&last);
+    if (comm_broadcast(r->world, &result, sizeof result, 0, EV_REPORT) != DID_OK) return END_PEER;
+    return result;
+}
+
+/* Safe at any point of the run. The front-end answers until the last leader has said goodbye. */
+static void run_close(run *r)
+{
+    feed_close(&r->feed);
+    comm_barrier(r->world, EV_SETUP);
+    watch_close(&r->watch);
+    frontend_close(&r->frontend, NULL);
+    door_close(&r->door);
+    engine_close(&r->engine);
+    if (r->terminal && r->terminal != stderr) fclose(r->terminal);
+    job_close(&r->job);
+}
+
+static ending run_all(run *r, const options *said)
+{
+    ending end = prepare(r, said);
+    if (end != END_DONE) return end;
+
+    double begun = clock_seconds();
+    status s = engine_open(&r->engine, &r->wanted, r->world);
+    ending usual = s == DID_EINVAL ? END_USAGE : END_MODEL; /* the same on all ranks, as s is */
+    if ((end = ending_agree(r->world, s, usual)) != END_DONE) return end;
+    log_say("engine", "loaded in %.1f s", clock_seconds() - begun);
+    rules_fill(r);
+
+    /* The threads of the sockets are started here and must not take the signals. */
+    interrupt_block();
+    end = connect_all(r);
+    interrupt_unblock();
+    return end == END_DONE ? work(r, clock_seconds()) : end;
+}
+
+int cmd_generate(int argc, char *const *argv)
+{
+    settings set;
+    options *said = NULL;
+    run      r = {.set = &set};
+    interrupt_install();
+    interrupt_block();
+    status parsed = settings_read(&set, &said, argc, argv);
+    status started = comm_start(&r.world);
+    interrupt_unblock();
+    if (started != DID_OK) {
+        ending_explain();
+        options_close(&said);
+        return END_PEER;
+    }
+    log_identity(comm_rank(r.world), comm_size(r.world), set.quiet);
+    ending end = ending_agree(r.world, parsed, END_USAGE);
+    if (end == END_DONE) end = run_all(&r, said);
+    run_close(&r);
+    options_close(&said);
+    comm_stop(&r.world);
+    return (int)end;
+}

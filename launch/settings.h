@@ -1,0 +1,52 @@
+/* settings.h - the options of `did generate`, as the user gave them. */
+#ifndef DID_SETTINGS_H
+#define DID_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "options.h"
+#include "stages.h"
+#include "status.h"
+
+typedef struct settings {
+    const char *model, *tokenizer;
+    const char *input, *prompt;
+    int         count, samples;
+    const char *output, *state;
+    double      save_interval_s;
+    bool        trace, ids, keep_eos;
+
+    int         length;
+    bool        variable_length;
+    const char *stages;
+    int         sampler, order, steps, nucleus_rule, policy, confidence;
+    double      nucleus, temperature;
+    const char *refine_window;
+    bool        reject;
+    int         reject_window, reject_restarts;
+    double      reject_entropy;
+    uint64_t    seed;
+
+    int         tp, documents, pass_rows, commit, weights;
+    const char *precision, *kernels;
+    double      maxh;
+
+    bool        watch, quiet;
+    double      progress_interval_s;
+    const char *options;
+} settings;
+
+extern const option_table settings_table;
+
+/* Read the words after `did generate` and see that they agree with each other. Fails DID_EINVAL
+ * with one sentence. `out` borrows from *said, which the caller closes. Local. */
+status settings_read(settings *out, options **said, int argc, char *const *argv);
+
+/* What holds where a stage is silent. Local. */
+stage_defaults settings_stage(const settings *s);
+
+/* Positions of a refine window: 0 for the model's length, REQUEST_LENGTH_MAX for "full". Local. */
+int settings_refine_window(const settings *s);
+
+#endif

@@ -1,0 +1,143 @@
+#include "budget.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MODEL DID_TEST_MODELS "/did-tiny"
+
+static models list;
+
+static int set_up(void **state)
+{
+    int handle;
+    (void)state;
+    return models_add(&list, MODEL, &handle) != DID_OK;
+}
+
+static engine_settings engine_default(void)
+{
+    return (engine_settings){.model = {MODEL},
+                             .n_models = 1,
+                             .pass_rows = 256,
+                             .length_max = 256,
+                             .fused_commit = true,
+                             .folded = true};
+}
+
+static size_t plan(int tp, int documents)
+{
+    engine_settings e = engine_default();
+    engine_memory   need;
+    e.tp = tp;
+    e.documents = documents;
+    assert_int_equal(engine_plan(&need, &e), DID_OK);
+    return need.total;
+}
+
+static budget room(size_t bytes)
+{
+    return (budget){.held = 1000, .room = bytes, .limit = bytes + 1000, .source = "test"};
+}
+
+static status settle(engine_settings *e, size_t bytes, int tp, int documents, int ranks, int n)
+{
+    settings      s = {.tp = tp, .documents = documents};
+    budget        b = room(bytes);
+    engine_memory need;
+    *e = engine_default();
+    status answer = budget_settle(e, &need, &b, &s, &list, ranks, n);
+    if (answer == DID_OK) assert_true(need.total <= bytes);
+    return answer;
+}
+
+static void with_room_every_rank_is_a_row(void **state)
+{
+    engine_settings e;
+    (void)state;
+    assert_int_equal(settle(&e, SIZE_MAX / 2, 0, 0, 4, 1000), DID_OK);
+    assert_int_equal(e.tp, 1);
+    assert_int_equal(e.documents, 32);
+    assert_int_equal(settle(&e, SIZE_MAX / 2, 0, 0, 4, 10), DID_OK);
+    assert_int_equal(e.documents, 3); /* ten documents over four rows */
+    assert_int_equal(settle(&e, SIZE_MAX / 2, 2, 5, 4, 1), DID_OK);
+    assert_int_equal(e.tp, 2);
+    assert_int_equal(e.documents, 5);
+}
+
+static void less_room_means_fewer_documents(void **state)
+{
+    engine_settings e;
+    size_t          eight = plan(1, 8), one = plan(1, 1);
+    (void)state;
+    assert_true(one < eight && eight < plan(1, 32));
+    assert_int_equal(settle(&e, eight, 0, 0, 1, 1000), DID_OK);
+    assert_int_equal(e.documents, 8);
+    assert_int_equal(settle(&e, one, 0, 0, 1, 1000), DID_OK);
+    assert_int_equal(e.documents, 1);
+}
+
+static void a_model_too_big_for_one_is_shared(void **state)
+{
+    engine_settings e;
+    size_t          shared = plan(2, 8);
+    (void)state;
+    assert_true(shared < plan(1, 1));
+    assert_int_equal(settle(&e, shared, 0, 0, 2, 1000), DID_OK);
+    assert_int_equal(e.tp, 2);
+    assert_int_equal(e.documents, 8);
+    assert_int_equal(settle(&e, shared, 0, 0, 3, 1000), DID_OK); /* 2 does not divide 3 */
+    assert_int_equal(e.tp, 3);
+}
+
+static void nothing_fits_says_the_bytes(void **state)
+{
+    engine_settings e;
+    char            expected[200];
+    (void)state;
+    assert_int_equal(settle(&e, 5000, 0, 0, 1, 1), DID_EINVAL);
+    snprintf(expected, sizeof expected,
+             "not enough memory: with --tp 1 --documents 1 a rank needs %zu bytes beside the 1000 "
+             "it holds, and may have 6000 (test)",
+             plan(1, 1));
+    assert_non_null(strstr(status_message(), expected));
+    assert_int_equal(settle(&e, plan(1, 8), 1, 9, 1, 1), DID_EINVAL);
+    assert_non_null(strstr(status_message(), "--tp 1 --documents 9"));
+}
+
+static void widths_that_cannot_be(void **state)
+{
+    static const struct {
+        int         tp, ranks;
+        const char *sentence;
+    } bad[] = {
+        {2, 1, "--tp 2 does not divide the 1 rank of this run; 1 would"},
+        {2, 3, "--tp 2 does not divide the 3 ranks of this run; 1 or 3 would"},
+        {3, 4, "--tp 3 does not divide the 4 ranks of this run; 1, 2 or 4 would"},
+        {5, 5, "--tp 5 is more than the model's 4 heads; 1 would work"},
+        {6, 12, "--tp 6 is more than the model's 4 heads; 1, 2, 3 or 4 would work"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        engine_settings e;
+        assert_int_equal(settle(&e, SIZE_MAX / 2, bad[i].tp, 0, bad[i].ranks, 1), DID_EINVAL);
+        assert_string_equal(status_message(), bad[i].sentence);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(with_room_every_rank_is_a_row),
+        cmocka_unit_test(less_room_means_fewer_documents),
+        cmocka_unit_test(a_model_too_big_for_one_is_shared),
+        cmocka_unit_test(nothing_fits_says_the_bytes),
+        cmocka_unit_test(widths_that_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
