@@ -12,7 +12,8 @@ complain() { echo "$*"; wrong=$((wrong + 1)); }
 
 # --- Who may include whom: the reader's copy of the plan, not read from the build files. ----------
 declare -A folder=([base]=comm/base [comm]=comm [shard]=shard [kernels]=engine/kernels
-                   [net]=engine/net [engine]=engine [bench]=bench [launch]=launch)
+                   [net]=engine/net [engine]=engine [bench]=bench [study]=launch/study
+                   [launch]=launch)
 declare -A sees=([base]="base"
                  [comm]="comm base"
                  [shard]="shard base"
@@ -20,7 +21,8 @@ declare -A sees=([base]="base"
                  [net]="net kernels shard comm base"
                  [engine]="engine net kernels shard comm base"
                  [bench]="bench engine net kernels shard comm base"
-                 [launch]="launch engine comm shard base"
+                 [study]="study engine shard base"
+                 [launch]="launch study engine comm shard base"
                  [main]="launch bench engine comm shard base")
 
 headers() { (cd "${folder[$1]}" && ls ./*.h 2>/dev/null | sed 's|^\./||'); }
@@ -92,6 +94,7 @@ refused shard comm.h
 refused kernels status.h
 refused net engine.h
 refused engine request.h
+refused study comm.h
 refused launch kernels.h
 
 # --- Foreign headers, by text: every include of `pattern` lies under one of `places`. -------------
@@ -115,7 +118,8 @@ only '(comm|shard|engine|launch|bench|base|kernels|net)/' 'nowhere'
 # --- Names. ---------------------------------------------------------------------------------------
 twice=$(find "${sources[@]}" -name '*.[ch]' -printf '%f\n' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names used in two rooms:" $twice
-nested=$(find "${sources[@]}" -mindepth 1 -type d | grep -vE '^(comm/base|engine/(kernels|net))$')
+nested=$(find "${sources[@]}" -mindepth 1 -type d |
+    grep -vE '^(comm/base|engine/(kernels|net)|launch/study)$')
 [ -z "$nested" ] || complain "directories that are no room:" $nested
 
 # --- The tree: what git holds, or what lies there when it came without git. -----------------------
