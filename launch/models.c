@@ -13,6 +13,31 @@ static status same_language(const models *m, const geometry *g, const char *dir)
         first->end_id);
 }
 
+/* What a model cannot do is told here, before anything is loaded. */
+static status drafts(const geometry *g, const char *dir)
+{
+    if (!g->causal) return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "%s: a %s model reads left to right and cannot draft or refine; it can "
+                       "score (did score), and texts come from a diffusion model",
+                       dir, g->family);
+}
+
+static status scores(const geometry *g, const char *dir)
+{
+    if (g->causal) return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "%s: a %s model gives no probability of one token after another; the "
+                       "scorer must be a model that reads left to right, like gpt2",
+                       dir, g->family);
+}
+
+status models_scorer(geometry *g, const char *dir)
+{
+    TRY(geometry_read(g, dir));
+    return scores(g, dir);
+}
+
 status models_add(models *m, const char *dir, int *handle)
 {
     for (int i = 0; i < m->n; i++) {
@@ -28,6 +53,7 @@ status models_add(models *m, const char *dir, int *handle)
                            ENGINE_MODELS_MAX);
     geometry g;
     TRY(geometry_read(&g, dir));
+    TRY(drafts(&g, dir));
     if (m->n > 0) TRY(same_language(m, &g, dir));
     strcpy(m->dir[m->n], dir);
     m->shape[m->n] = g;

@@ -20,8 +20,12 @@ typedef struct models {
 } models;
 
 /* The handle of the checkpoint in `dir`, added when it is new. Fails DID_EIO / DID_EFORMAT as
- * geometry_read does, DID_EINVAL when the list is full, the name too long or the vocabulary another
- * one's. Local. */
+ * geometry_read does, DID_EINVAL when the list is full, the name too long, the vocabulary another
+ * one's or the model causal: it cannot draft. Local. */
 status models_add(models *m, const char *dir, int *handle);
+
+/* The shape of the checkpoint in `dir`, which is to score texts. Fails DID_EIO / DID_EFORMAT as
+ * geometry_read does, DID_EINVAL when it is no causal model. Local. */
+status models_scorer(geometry *g, const char *dir);
 
 #endif

@@ -117,6 +117,8 @@ lines '{"custom_id":"a"\n{"custom_id":"b"\n' 3 ': 2 lines are wrong; nothing was
 
 # ---- the model
 on_ranks 4 '/no/such/model/config.json' generate --quiet --model /no/such/model
+on_ranks 4 'a gpt2 model reads left to right and cannot draft' \
+    generate --quiet --model "$(dirname "$model")/gpt2-tiny-scorer"
 broken config.json
 printf '{"model_type": "bd3lm",' >"$work/model/config.json"
 on_ranks 4 "$work/model/config.json" generate --quiet --model "$work/model"

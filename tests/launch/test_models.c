@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define MODEL DID_TEST_MODELS "/did-tiny"
+#define SCORER DID_TEST_MODELS "/gpt2-tiny-scorer"
 
 static void each_directory_once(void **state)
 {
@@ -59,11 +60,33 @@ static void what_cannot_be_added(void **state)
     assert_non_null(strstr(status_message(), "a run can use 8 models, this would be one more"));
 }
 
+/* Who drafts cannot score, and the other way round. */
+static void each_to_its_work(void **state)
+{
+    models   m = {0};
+    geometry g;
+    int      handle = -1;
+    (void)state;
+    assert_int_equal(models_add(&m, SCORER, &handle), DID_EINVAL);
+    assert_string_equal(status_message(),
+                        SCORER ": a gpt2 model reads left to right and cannot draft or refine; it "
+                               "can score (did score), and texts come from a diffusion model");
+    assert_int_equal(m.n, 0);
+    assert_int_equal(models_scorer(&g, SCORER), DID_OK);
+    assert_int_equal(g.vocab, 4096);
+    assert_int_equal(models_scorer(&g, MODEL), DID_EINVAL);
+    assert_string_equal(status_message(),
+                        MODEL ": a bd3lm model gives no probability of one token after another; "
+                              "the scorer must be a model that reads left to right, like gpt2");
+    assert_int_equal(models_scorer(&g, "/no/such/model"), DID_EIO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_directory_once),
         cmocka_unit_test(what_cannot_be_added),
+        cmocka_unit_test(each_to_its_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
