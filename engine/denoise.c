@@ -109,7 +109,7 @@ static int surest(const document *d, const segment *s, const batch *b, ranked *o
     return denoise_quota(s->n_asks, d->step, d->stage[d->at].steps);
 }
 
-int denoise_apply(document *d, const segment *s, const batch *b, const rules *by)
+bool denoise_sound(document *d, const segment *s, const batch *b)
 {
     for (int i = s->ask; i < s->ask + s->n_asks; i++)
         if (b->answers[i].finite == 0) {
@@ -117,9 +117,15 @@ int denoise_apply(document *d, const segment *s, const batch *b, const rules *by
             snprintf(d->reason, sizeof d->reason,
                      "stage %d, position %d: the model's logits are not finite", d->at,
                      batch_position(s, &b->pass.asks[i]));
-            return 0;
+            return false;
         }
+    return true;
+}
+
+int denoise_apply(document *d, const segment *s, const batch *b, const rules *by)
+{
     int n = s->n_asks;
+    if (!denoise_sound(d, s, b)) return 0;
     if (chosen_after(&d->stage[d->at])) {
         n = surest(d, s, b, by->ranked);
         for (int i = 0; i < n; i++) {

@@ -24,6 +24,10 @@ int denoise_reveal_step(const document *d, int position, int steps);
  * needs. There is at least one masked position in the region. Local. */
 void denoise_ask(const document *d, int first, int len, batch *b, const rules *by);
 
+/* Are the answers to segment `s` numbers? When one is not, the document has failed and its reason
+ * names the place. Local. */
+bool denoise_sound(document *d, const segment *s, const batch *b);
+
 /* Place tokens from the answers to segment `s`, as the sampler decides; returns how many. Local. */
 int denoise_apply(document *d, const segment *s, const batch *b, const rules *by);
 

@@ -89,6 +89,7 @@ int refine_rescore_contribute(const document *d, const rules *by, batch *b, int 
 
 void refine_rescore_apply(document *d, const segment *probe, const batch *b)
 {
+    if (!denoise_sound(d, probe, b)) return;
     for (int i = probe->ask; i < probe->ask + probe->n_asks; i++)
         d->snapshot[batch_position(probe, &b->pass.asks[i])] = b->answers[i].raw;
     d->cost[d->at].rescored++;
