@@ -22,8 +22,8 @@ struct desk {
     desk_teller *teller;
 };
 
-/* A token that follows from the draw's uniform number, so that other draws give other tokens; any but
- * the two special ones, which are the last ids. The probabilities follow from both. */
+/* A token that follows from the draw's uniform number, so that other draws give other tokens; any
+ * but the two special ones, which are the last ids. The probabilities follow from both. */
 static inline answer desk_tell(const ask *a, int position)
 {
     answer out = {.token = a->token, .kept = 1, .finite = 1};
@@ -36,8 +36,8 @@ static inline answer desk_tell(const ask *a, int position)
 
 enum { DESK_VOCAB = 100, DESK_MASK = 99, DESK_END = 98 };
 
-/* For documents of up to `length` positions in a model of `window` positions, passes of up to `rows`
- * rows. */
+/* For documents of up to `length` positions in a model of `window` positions, passes of up to
+ * `rows` rows. */
 static inline void desk_open(desk *k, int length, int window, int rows)
 {
     size_t n = (size_t)length;

@@ -110,10 +110,10 @@ static void ancestral_calls_are_as_expected(void **state)
                 const segment *s = ask_step(&k, d, 0, n + 1);
                 int at = denoise_reveal_step(d, batch_position(s, k.batch.pass.asks), (int)steps);
                 assert_true(at > last); /* one call holds all of a step, and steps ascend */
-                for (int j = 0; j < s->n_asks; j++)
-                    assert_int_equal(
-                        denoise_reveal_step(d, batch_position(s, &k.batch.pass.asks[j]), (int)steps),
-                        at);
+                for (int j = 0; j < s->n_asks; j++) {
+                    int position = batch_position(s, &k.batch.pass.asks[j]);
+                    assert_int_equal(denoise_reveal_step(d, position, (int)steps), at);
+                }
                 last = at;
                 denoise_apply(d, s, &k.batch, &k.rules);
                 calls++;

@@ -1,8 +1,8 @@
 /* made_up.h - checkpoints of any geometry, made from a seed, in a directory of their own.
  *
- * Names and shapes are those of the published BD3-LM files, written down here once more, so that the
- * tests do not believe what the loader believes. Norms, shifts, scales and gates are far from
- * trivial, and logits are spread by a few units: nothing is left that an error could hide behind. */
+ * Names and shapes are those of the published BD3-LM files, written down here once more, so that
+ * the tests do not believe what the loader believes. Norms, shifts, scales and gates are far from
+ * trivial, and logits are spread by a few units: nothing is left for an error to hide behind. */
 #ifndef DID_TESTS_MADE_UP_H
 #define DID_TESTS_MADE_UP_H
 
