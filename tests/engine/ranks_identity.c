@@ -13,7 +13,7 @@
 
 static comm *world;
 
-enum { DOCS = 10, CROWD = 60, LENGTH = 300, END = 4095, MASK = 4096 };
+enum { DOCS = 10, CROWD = 54, LENGTH = 64, END = 4095, MASK = 4096 };
 #define MODEL DID_TEST_MODELS "/did-tiny"
 
 /* Ten documents, no two alike: lengths, prompts, stages, samplers, policies. */
@@ -52,7 +52,7 @@ static void configure(document *d, int which)
 
 static int length_of(int which)
 {
-    return which == 9 ? LENGTH : 24 + 8 * (which % 5);
+    return which == 9 ? LENGTH : 16 + 8 * (which % 4);
 }
 
 static document *add(feeder *f, int which, bool crowd)
@@ -60,7 +60,7 @@ static document *add(feeder *f, int which, bool crowd)
     int32_t   prompt[16];
     int       n = which * 3 % 14;
     for (int i = 0; i < n; i++) prompt[i] = (which * 131 + i * 17) % 4000;
-    document *d = feeder_add(f, crowd ? 24 : length_of(which), prompt, n, END, MASK,
+    document *d = feeder_add(f, crowd ? 16 : length_of(which), prompt, n, END, MASK,
                              (uint64_t)(which + 1000 * crowd));
     assert_non_null(d);
     configure(d, crowd ? which % 9 : which);
