@@ -5,8 +5,8 @@
 
 #include <immintrin.h>
 
-/* Attention: a block of 6 x 2 accumulators, 2 vectors of b and one of a, 15 of 16 registers. Linear:
- * 3 x 4 accumulators, 3 vectors of a and one of w, all 16. */
+/* Attention: a block of 6 x 2 accumulators, 2 vectors of b and one of a, 15 of 16 registers.
+ * Linear: 3 x 4 accumulators, 3 vectors of a and one of w, all 16. */
 enum { LANES = 8, GROUP = 6, VECS = 2, DOT_ROWS = 3 };
 
 typedef __m256  vf;
@@ -78,17 +78,11 @@ INLINE void vf_store_part(float *x, vf v, int n)
     _mm256_maskstore_ps(x, first(n), v);
 }
 
-/* 2^n by writing n into the exponent, for a normal result. */
-INLINE vf power(__m256i n)
-{
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
-}
-
-/* v 2^n in two steps, since 2^n alone may lie outside the floats where v 2^n does not. */
+/* v 2^n by writing n into an exponent: for n from -126 to 127, and infinity for 128. */
 INLINE vf vf_times_power(vf v, vf n)
 {
-    __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
-    return vf_mul(vf_mul(v, power(half)), power(_mm256_sub_epi32(whole, half)));
+    __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return vf_mul(v, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
 }
 
 /* v, but 0 where x < limit; NaN is not below anything. */
@@ -117,16 +111,18 @@ INLINE double vd_sum(vd v)
     return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));
 }
 
-INLINE vd power_doubles(__m128i n)
+/* 2^n for a normal result. */
+INLINE vd power(__m128i n)
 {
     __m256i biased = _mm256_add_epi64(_mm256_cvtepi32_epi64(n), _mm256_set1_epi64x(1023));
     return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
 }
 
+/* v 2^n in two steps, since 2^n alone may lie outside the doubles where v 2^n does not. */
 INLINE vd vd_times_power(vd v, vd n)
 {
     __m128i whole = _mm256_cvtpd_epi32(n), half = _mm_srai_epi32(whole, 1);
-    return vd_mul(vd_mul(v, power_doubles(half)), power_doubles(_mm_sub_epi32(whole, half)));
+    return vd_mul(vd_mul(v, power(half)), power(_mm_sub_epi32(whole, half)));
 }
 
 INLINE vd vd_load(const double *x) { return _mm256_loadu_pd(x); }
@@ -148,8 +144,10 @@ INLINE vd vd_from_floats_part(const float *x, int n)
     return _mm256_cvtps_pd(_mm_maskload_ps(x, first_half(n)));
 }
 
-#include "wide_attend.h"
-#include "wide_linear.h"
+#include "wide.inc"
+
+#include "wide_attend.inc"
+#include "wide_linear.inc"
 
 void avx2_fill(kernels *k)
 {

@@ -5,8 +5,8 @@
 
 #include <immintrin.h>
 
-/* Attention: a block of 6 x 4 accumulators, 4 vectors of b and one of a, 29 of 32 registers. Linear:
- * 6 x 4 accumulators, 6 vectors of a and one of w, 31. */
+/* Attention: a block of 6 x 4 accumulators, 4 vectors of b and one of a, 29 of 32 registers.
+ * Linear: 6 x 4 accumulators, 6 vectors of a and one of w, 31. */
 enum { LANES = 16, GROUP = 6, VECS = 4, DOT_ROWS = 6 };
 
 typedef __m512  vf;
@@ -127,8 +127,10 @@ INLINE vd vd_from_floats_part(const float *x, int n)
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_doubles(n), x));
 }
 
-#include "wide_attend.h"
-#include "wide_linear.h"
+#include "wide.inc"
+
+#include "wide_attend.inc"
+#include "wide_linear.inc"
 
 void avx512_fill(kernels *k)
 {

@@ -18,9 +18,9 @@ enum {
 };
 
 /* How the rows of a query see their keys: one list of consecutive key tiles of one head. Tile i
- * holds the absolute positions first_tile * KEY_TILE + i * KEY_TILE ... ; of all of them the queries
- * see positions [from, to) and nothing else. A tile holds key_tile_floats(head_size) floats for K
- * and as many for V, in the kernel set's own order, written by key_store. */
+ * holds the absolute positions first_tile * KEY_TILE + i * KEY_TILE ... ; of all of them the
+ * queries see positions [from, to) and nothing else. A tile holds key_tile_floats(head_size) floats
+ * for K and as many for V, in the kernel set's own order, written by key_store. */
 typedef struct key_tiles {
     const float *const *k;
     const float *const *v;
@@ -29,11 +29,11 @@ typedef struct key_tiles {
 } key_tiles;
 
 typedef struct kernels {
-    const char *name; /* printed at start-up */
-    bool any_height;  /* linear is right at any number of rows, and for any slice of w */
+    const char *name;       /* printed at start-up */
+    bool        any_height; /* linear is right at any number of rows, and for any slice of w */
 
-    /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k; w
-     * is as stored. Without any_height, `rows` is a panel height that linear_panel() approved for
+    /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k;
+     * w is as stored. Without any_height, `rows` is a panel height that linear_panel() approved for
      * this n, k. */
     void (*linear)(float *c, const float *a, const float *w, const float *bias, int rows, int n,
                    int k);
@@ -50,12 +50,12 @@ typedef struct kernels {
     void (*residual)(float *x, const float *part, const float *gate, const float *bias, int rows,
                      int d);
 
-    /* Rotate one head in place, half-split form: x[rows, stride], the first `head_size` of each row.
-     * cosine and sine are [rows, head_size / 2]: one angle row per x row. */
+    /* Rotate one head in place, half-split form: x[rows, stride], the first `head_size` of each
+     * row. cosine and sine are [rows, head_size / 2]: one angle row per x row. */
     void (*rotate)(float *x, int stride, const float *cosine, const float *sine, int rows,
                    int head_size);
 
-    /* Put one key (already rotated) and one value into place `slot` (0 .. KEY_TILE - 1) of a tile. */
+    /* Put one key (already rotated) and one value into place 0 <= slot < KEY_TILE of a tile. */
     void (*key_store)(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
                       int head_size);
 
@@ -64,17 +64,17 @@ typedef struct kernels {
     void (*key_copy)(float *k_tile, float *v_tile, const float *k_from, const float *v_from,
                      int slots, int head_size);
 
-    /* out[rows, out_stride] = softmax(q k^T / sqrt(head_size)) v for one head; q is [rows, q_stride].
-     * All rows see the same keys. Online softmax over tiles, f32 accumulators; the L x L matrix never
-     * exists. Places of a tile outside [from, to) may hold anything, NaN included. */
+    /* out[rows, out_stride] = softmax(q k^T / sqrt(head_size)) v for one head; q[rows, q_stride].
+     * All rows see the same keys. Online softmax over tiles, f32 accumulators (f64 in ref); the
+     * L x L matrix never exists. Places outside [from, to) may hold anything, NaN included. */
     void (*attend)(float *out, int out_stride, const float *q, int q_stride, int rows,
                    const key_tiles *keys, int head_size);
 
-    /* max over x[n], skipping index `skip` (-1: none); n may be 0 (-INFINITY). NaN is passed over. */
+    /* max over x[n], skipping index `skip` (-1: none) and any NaN; n may be 0 (-INFINITY). */
     float (*max)(const float *x, int n, int skip);
 
-    /* weight[i] = exp(scale * ((double)x[i] - peak)), 0 at index `skip` (-1: none); returns their sum,
-     * taken in chunks of 1024 in ascending order, so the same data gives the same bits. In f64. */
+    /* weight[i] = exp(scale * ((double)x[i] - peak)), 0 at index `skip` (-1: none); returns their
+     * sum, taken in chunks of 1024 in ascending order: the same data, the same bits. In f64. */
     double (*exponentials)(double *weight, const float *x, float peak, double scale, int n,
                            int skip);
 } kernels;
@@ -89,15 +89,15 @@ static inline size_t key_tile_floats(int head_size)
  * knows it. Local. */
 const kernels *kernels_find(const char *name);
 
-/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (ref with the
- * linear of the BLAS) and "ref" the ones it has. Local. */
+/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (ref with
+ * the linear of the BLAS) and "ref" the ones it has. Local. */
 const char *const *kernels_available(void);
 
 /* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,
- * `large` for many (a multiple of small). A BLAS picks its code by shape, so both heights were tried
- * out here and gave every row the same bits wherever it stood. `verified` is false when no height
- * passed and `linear` must not be used: take ref's. A set with any_height needs no trial; the heights
- * are then merely good ones, and nothing has to be padded to them. */
+ * `large` for many (a multiple of small). A BLAS picks its code by shape, so both heights were
+ * tried out here and gave every row the same bits wherever it stood. `verified` is false when no
+ * height passed and `linear` must not be used: take ref's. A set with any_height needs no trial;
+ * the heights are then merely good ones, and nothing has to be padded to them. */
 typedef struct panel {
     int  small, large;
     bool verified;
@@ -110,8 +110,8 @@ size_t panel_scratch_floats(int n, int k_dim);
 
 enum { PANEL_MAX = 192 };
 
-/* The BLAS library and core it chose, for the log and, where the set is "blas", the numeric signature.
- * Local. */
+/* The BLAS library and core it chose, for the log and, where the set is "blas", the numeric
+ * signature. Local. */
 const char *kernels_blas(void);
 
 /* CPU features that matter here, in one line, for --version. Local. */

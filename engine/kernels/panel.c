@@ -44,19 +44,19 @@ static void draw_many(trial *t, float *x, size_t n)
         x[i] = draw(t);
 }
 
-/* One product of `height` rows: the travelling row stands in every place where `place % period`
- * equals `phase`, strangers in the others. */
-static bool same_bits(trial *t, int height, int period, int phase)
+/* One product of `height` rows: the travelling row stands in every third place, beginning at
+ * `phase`, and strangers in the others. */
+static bool same_bits(trial *t, int height, int phase)
 {
     for (int r = 0; r < height; r++) {
         float *a = t->a + (size_t)r * t->depth;
-        if (r % period == phase)
+        if (r % 3 == phase)
             memcpy(a, t->row, (size_t)t->depth * sizeof *a);
         else
             draw_many(t, a, (size_t)t->depth);
     }
     t->k->linear(t->c, t->a, t->w, NULL, height, t->n, t->depth);
-    for (int r = phase; r < height; r += period) {
+    for (int r = phase; r < height; r += 3) {
         const float *c = t->c + (size_t)r * t->n;
         if (!t->seen) memcpy(t->expected, c, (size_t)t->n * sizeof *c);
         t->seen = true;
@@ -65,14 +65,11 @@ static bool same_bits(trial *t, int height, int period, int phase)
     return true;
 }
 
-/* Period 1: the row everywhere. Period 3: every place once, among strangers. Period `height`: alone
- * at either end. */
 static bool height_passes(trial *t, int height)
 {
-    if (!same_bits(t, height, 1, 0)) return false;
     for (int phase = 0; phase < 3; phase++)
-        if (!same_bits(t, height, 3, phase)) return false;
-    return same_bits(t, height, height, 0) && same_bits(t, height, height, height - 1);
+        if (!same_bits(t, height, phase)) return false;
+    return true;
 }
 
 static bool heights_pass(trial *t, struct heights h)

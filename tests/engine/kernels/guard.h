@@ -20,7 +20,8 @@ static inline void *guard_bytes(size_t bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t body = (bytes + page - 1) / page * page;
-    char  *map  = mmap(NULL, body + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int    how  = MAP_PRIVATE | MAP_ANONYMOUS;
+    char  *map  = mmap(NULL, body + page, PROT_READ | PROT_WRITE, how, -1, 0);
     if (map == MAP_FAILED || guards.n == GUARDS_MAX || mprotect(map + body, page, PROT_NONE) != 0)
         abort();
     guards.map[guards.n]    = map;

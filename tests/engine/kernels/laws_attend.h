@@ -10,12 +10,12 @@ typedef struct keys {
     key_tiles    tiles;
     float       *k[TILES_MAX], *v[TILES_MAX];
     const float *k_seen[TILES_MAX], *v_seen[TILES_MAX];
+    float       *key, *value;  /* one of each, ending where memory ends */
 } keys;
 
-/* The key (stream 20) or value (stream 21) of an absolute position. */
-static float *vector_at(uint32_t stream, int position, int head_size)
+/* Fills x with the key (stream 20) or value (stream 21) of an absolute position. */
+static float *vector_at(float *x, uint32_t stream, int position, int head_size)
 {
-    float *x = guard_floats((size_t)head_size);
     for (int i = 0; i < head_size; i++)
         x[i] = noise(stream, (uint32_t)(position * HEAD_MAX + i));
     return x;
@@ -23,11 +23,9 @@ static float *vector_at(uint32_t stream, int position, int head_size)
 
 static void store(const kernels *k, keys *t, int position, int head_size)
 {
-    int mark = guard_mark();
     int tile = position / KEY_TILE - t->tiles.first_tile;
-    k->key_store(t->k[tile], t->v[tile], vector_at(20, position, head_size),
-                 vector_at(21, position, head_size), position % KEY_TILE, head_size);
-    guard_clear(mark);
+    k->key_store(t->k[tile], t->v[tile], vector_at(t->key, 20, position, head_size),
+                 vector_at(t->value, 21, position, head_size), position % KEY_TILE, head_size);
 }
 
 /* The tiles that overlap [from, to), NaN wherever nothing was stored. */
@@ -44,6 +42,8 @@ static void keys_make(keys *t, const kernels *k, int from, int to, int head_size
         for (size_t j = 0; j < n; j++)
             t->k[i][j] = t->v[i][j] = NAN;
     }
+    t->key   = guard_floats((size_t)head_size);
+    t->value = guard_floats((size_t)head_size);
     for (int position = from; position < to; position++)
         store(k, t, position, head_size);
 }
@@ -188,7 +188,7 @@ static void attend_shows_what_is_not_a_number(void **state)
         keys_make(&t, set, 10, 150, HEAD);
         for (int i = 0; i < HEAD; i++)
             nan[i] = NAN;
-        float *good = vector_at(20, 77, HEAD);
+        float *good = vector_at(guard_floats(HEAD), 20, 77, HEAD);
         set->key_store(t.k[1], t.v[1], bad == 0 ? nan : good, bad == 0 ? good : nan, 13, HEAD);
         set->attend(out, HEAD, queries(1, HEAD, HEAD, 1), HEAD, 1, &t.tiles, HEAD);
         for (int i = 0; i < HEAD; i++)
@@ -227,6 +227,25 @@ static void attend_exponential_is_accurate(void **state)
     guard_clear(mark);
 }
 
+/* A score far above all later ones stays the peak: measured from a lower one it would overflow. */
+static void attend_keeps_its_peak(void **state)
+{
+    (void)state;
+    int  mark = guard_mark();
+    keys t;
+    keys_make(&t, set, 0, 130, 2);
+    for (int position = 0; position < 130; position++) {
+        float high[] = {position == 5 ? 400 : 0, 0};
+        set->key_store(t.k[position / KEY_TILE], t.v[position / KEY_TILE], high,
+                       (float[]){(float)position, 1}, position % KEY_TILE, 2);
+    }
+    float *q = guard_floats(2), *out = guard_floats(2);
+    q[0] = q[1] = 1;
+    set->attend(out, 2, q, 2, 1, &t.tiles, 2);
+    assert_true(out[0] == 5 && out[1] == 1);
+    guard_clear(mark);
+}
+
 static const struct CMUnitTest LAWS[] = {
     cmocka_unit_test(rowwise_agrees_with_ref),
     cmocka_unit_test(rowwise_rows_are_alone),
@@ -245,6 +264,7 @@ static const struct CMUnitTest LAWS[] = {
     cmocka_unit_test(attend_continues_a_copied_tile),
     cmocka_unit_test(attend_shows_what_is_not_a_number),
     cmocka_unit_test(attend_exponential_is_accurate),
+    cmocka_unit_test(attend_keeps_its_peak),
 };
 
 /* Runs the laws on the set of that name; a CPU without it says so and passes. */

@@ -50,6 +50,22 @@ static void best_comes_first(void **state)
     assert_int_equal(place("ref"), last);
 }
 
+/* The compiler's runtime asks the CPU in its own way. */
+static void the_cpu_decides(void **state)
+{
+    (void)state;
+#ifdef __x86_64__
+    bool avx2   = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    assert_int_equal(place("avx2") >= 0, avx2);
+    assert_int_equal(place("avx512") >= 0, avx512);
+#else
+    assert_int_equal(place("avx2"), -1);
+    assert_int_equal(place("avx512"), -1);
+#endif
+}
+
 static void the_environment_does_not_choose(void **state)
 {
     (void)state;
@@ -84,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_are_found_by_name),
         cmocka_unit_test(best_comes_first),
+        cmocka_unit_test(the_cpu_decides),
         cmocka_unit_test(the_environment_does_not_choose),
         cmocka_unit_test(no_operation_is_missing),
         cmocka_unit_test(cpu_and_blas_name_themselves),

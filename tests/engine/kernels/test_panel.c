@@ -122,7 +122,7 @@ static void a_product_right_at_any_height_needs_no_trial(void **state)
     assert_true(p.verified && p.small > 0 && p.large == PANEL_MAX && p.large % p.small == 0);
 }
 
-/* Whether the BLAS passes depends on the core it picked; where it does, test_blas holds it to it. */
+/* Whether the BLAS passes hangs on the core it picked; where it does, test_blas holds it to it. */
 static void shapes_of_a_model_are_tried_on_the_blas(void **state)
 {
     static const int SHAPES[][2] = {{768, 256}, {192, 256}, {1025, 256}, {256, 1024},
@@ -132,8 +132,8 @@ static void shapes_of_a_model_are_tried_on_the_blas(void **state)
         int    n = SHAPES[i][0], k = SHAPES[i][1], mark = guard_mark();
         float *scratch = guard_floats(panel_scratch_floats(n, k));
         panel  p       = linear_panel(kernels_find("blas"), n, k, scratch);
-        print_message("%s [%d, %d]: small %d, large %d, %s\n", kernels_blas(), n, k, p.small, p.large,
-                      p.verified ? "verified" : "refused");
+        print_message("%s [%d, %d]: small %d, large %d, %s\n", kernels_blas(), n, k, p.small,
+                      p.large, p.verified ? "verified" : "refused");
         assert_true(p.small <= p.large && p.large <= PANEL_MAX && p.large % p.small == 0);
         guard_clear(mark);
     }
