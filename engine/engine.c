@@ -110,6 +110,14 @@ static engine_memory measure(const engine_settings *s, const model *models)
     return m;
 }
 
+/* Do both read the same tokens? A model that only scores has no mask among them. */
+static bool same_tokens(const geometry *g, const geometry *first)
+{
+    if (g->causal && !first->causal)
+        return g->vocab == first->vocab - (first->mask_id == first->vocab - 1);
+    return g->vocab == first->vocab && g->mask_id == first->mask_id;
+}
+
 /* Configs of all models, split for rank `r`; they must agree on what a document is made of. */
 static status read_models(model *models, const engine_settings *s, int r)
 {
@@ -118,7 +126,7 @@ static status read_models(model *models, const engine_settings *s, int r)
         const geometry *first = &models[0].geometry;
         TRY(geometry_read(&g, s->model[i]));
         model_split(&models[i], &g, r, s->tp);
-        if (g.vocab != first->vocab || g.mask_id != first->mask_id)
+        if (!same_tokens(&g, first))
             return status_fail(DID_EFORMAT,
                                "%s has vocabulary %d and mask id %d, expected %d and %d as in %s: "
                                "all stages of a run share one tokenizer",
@@ -195,9 +203,10 @@ static status identify(engine *e, comm *world)
 
 static void sign(engine *e, const kernels *k)
 {
-    int n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s blas=%s models=",
-                     ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
-                     k->name, kernels_blas());
+    bool blas = strcmp(k->name, "blas") == 0;
+    int  n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s%s%s models=",
+                      ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
+                      k->name, blas ? " on " : "", blas ? kernels_blas() : "");
     for (int i = 0; i < e->settings.n_models && n < (int)sizeof e->signature; i++)
         n += snprintf(e->signature + n, sizeof e->signature - (size_t)n, "%s%016llx", i ? "," : "",
                       (unsigned long long)e->models[i].hash);
@@ -260,7 +269,7 @@ static status open_all(engine *e, comm *world)
     const kernels *k = NULL;
     TRY(comm_agree(world, read_models(e->models, &e->settings, e->grid.my_col)));
     TRY(choose_kernels(&k, e->settings.kernels, world));
-    TRY(same_blas(world));
+    if (strcmp(k->name, "blas") == 0) TRY(same_blas(world));
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
     TRY(identify(e, world));

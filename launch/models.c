@@ -38,25 +38,62 @@ status models_scorer(geometry *g, const char *dir)
     return scores(g, dir);
 }
 
-status models_add(models *m, const char *dir, int *handle)
+static int find(const models *m, const char *dir)
 {
-    for (int i = 0; i < m->n; i++) {
-        if (strcmp(m->dir[i], dir)) continue;
-        *handle = i;
-        return DID_OK;
-    }
+    int i = 0;
+    while (i < m->n && strcmp(m->dir[i], dir)) i++;
+    return i;
+}
+
+static status room_for(const models *m, const char *dir)
+{
     if (strlen(dir) >= MODEL_DIR_MAX)
         return status_fail(DID_EINVAL, "model directory name of %zu bytes, at most %d allowed",
                            strlen(dir), MODEL_DIR_MAX - 1);
     if (m->n == ENGINE_MODELS_MAX)
         return status_fail(DID_EINVAL, "%s: a run can use %d models, this would be one more", dir,
                            ENGINE_MODELS_MAX);
+    return DID_OK;
+}
+
+static void append(models *m, const geometry *g, const char *dir)
+{
+    strcpy(m->dir[m->n], dir);
+    m->shape[m->n++] = *g;
+}
+
+status models_add(models *m, const char *dir, int *handle)
+{
     geometry g;
+    *handle = find(m, dir);
+    if (*handle < m->n) return DID_OK;
+    TRY(room_for(m, dir));
     TRY(geometry_read(&g, dir));
     TRY(drafts(&g, dir));
     if (m->n > 0) TRY(same_language(m, &g, dir));
-    strcpy(m->dir[m->n], dir);
-    m->shape[m->n] = g;
-    *handle = m->n++;
+    append(m, &g, dir);
+    return DID_OK;
+}
+
+/* The tokens of the first model without its mask. */
+static status same_words(const models *m, const geometry *g, const char *dir)
+{
+    const geometry *first = &m->shape[0];
+    int             words = first->vocab - (first->mask_id == first->vocab - 1);
+    if (g->vocab == words && g->end_id == first->end_id) return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "%s: vocabulary %d, end id %d; to score what %s writes it needs %d and %d",
+                       dir, g->vocab, g->end_id, m->dir[0], words, first->end_id);
+}
+
+status models_add_scorer(models *m, const char *dir, int *handle)
+{
+    geometry g;
+    *handle = find(m, dir);
+    if (*handle < m->n) return scores(&m->shape[*handle], dir);
+    TRY(room_for(m, dir));
+    TRY(models_scorer(&g, dir));
+    TRY(same_words(m, &g, dir));
+    append(m, &g, dir);
     return DID_OK;
 }

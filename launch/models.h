@@ -24,6 +24,10 @@ typedef struct models {
  * one's or the model causal: it cannot draft. Local. */
 status models_add(models *m, const char *dir, int *handle);
 
+/* The same for a causal model that scores what the others write: it knows their tokens and no mask.
+ * Fails as models_add and models_scorer do. Local. */
+status models_add_scorer(models *m, const char *dir, int *handle);
+
 /* The shape of the checkpoint in `dir`, which is to score texts. Fails DID_EIO / DID_EFORMAT as
  * geometry_read does, DID_EINVAL when it is no causal model. Local. */
 status models_scorer(geometry *g, const char *dir);
