@@ -1,0 +1,14 @@
+/* crc.h - CRC-32C, the sum that tells a damaged record from a sound one.
+ *
+ * Source: Castagnoli, Braeuer, Herrmann 1993; polynomial 0x1EDC6F41, reflected, as in iSCSI (RFC
+ * 3720, appendix B.4). */
+#ifndef DID_CRC_H
+#define DID_CRC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The sum of bytes[size]; chain by giving the sum of what came before (0 at the start). Local. */
+uint32_t crc_32c(uint32_t before, const void *bytes, size_t size);
+
+#endif
