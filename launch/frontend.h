@@ -1,0 +1,45 @@
+/* frontend.h - the thread on rank 0 that hands out documents and takes in what becomes of them.
+ *
+ * It alone touches the ROUTER socket, the state file, the output and the progress bar. Leaders ask
+ * for documents (message.h says in which words); a finished one is acknowledged after it is on
+ * disk. */
+#ifndef DID_FRONTEND_H
+#define DID_FRONTEND_H
+
+#include <stdbool.h>
+
+#include "door.h"
+#include "ledger.h"
+#include "progress.h"
+#include "status.h"
+
+typedef struct frontend frontend;
+
+typedef struct frontend_settings {
+    ledger_settings job;
+    door           *door; /* borrowed; its sign is written when the socket is bound */
+    progress       *bar;  /* told about once per tenth of a second; may be NULL */
+    bool (*asked)(void);  /* has somebody asked for an early end? may be NULL */
+    double deadline_s;    /* by clock_seconds: leaders then put down what they have; 0: never */
+} frontend_settings;
+
+/* How things stand: a copy of what the thread last knew. */
+typedef struct frontend_view {
+    progress_now now;
+    long         refused; /* messages that were malformed, unknown or late, and failed handshakes */
+    bool         stopping; /* the leaders have been asked to end early */
+} frontend_view;
+
+/* Open the job's files, bind the door and start the thread. Fails as ledger_open and
+ * socket_bind_router do, and then nothing runs. Leader (rank 0). */
+status frontend_open(frontend **out, const frontend_settings *settings);
+
+/* Any thread of the process. */
+frontend_view frontend_look(frontend *f);
+
+/* After every leader has closed its feed: end the thread, close the files. *last (may be NULL)
+ * receives the final view. Fails with what the thread met (a full disk, for one). Sets NULL; safe
+ * on NULL. Leader. */
+status frontend_close(frontend **f, frontend_view *last);
+
+#endif

@@ -1,0 +1,67 @@
+/* message.h - what front-end and leaders say to each other.
+ *
+ * Frames (after the routing id that a ROUTER puts in front): "did1", the type, one JSON object, and
+ * for the types that carry documents one or two JSON texts (parcel.h).
+ *
+ *   leader says                          front-end answers
+ *   hello      {"row": r}                welcome
+ *   ready      {"room": n}               up to n work; over when no document is left
+ *   checkpoint {"serial": s} document    nothing; it is saved with the next commit
+ *   progress   {"passes": ...}           nothing
+ *   result     {"serial": s} document    ack when it is on disk; stale when it was finished before
+ *   put_down   {"serial": s} document    ack when it is on disk; stale as above
+ *   bye        {}                        nothing
+ *
+ * Unasked the front-end says `stop {"reason"}` (put down what you have and ask for no more) and
+ * `error {"reason"}` (your last message was not understood, or this side cannot go on). */
+#ifndef DID_MESSAGE_H
+#define DID_MESSAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "socket.h"
+#include "status.h"
+
+#define MESSAGE_MAP(X)          \
+    X(HELLO, "hello")           \
+    X(READY, "ready")           \
+    X(CHECKPOINT, "checkpoint") \
+    X(PROGRESS, "progress")     \
+    X(RESULT, "result")         \
+    X(PUT_DOWN, "put_down")     \
+    X(BYE, "bye")               \
+    X(WELCOME, "welcome")       \
+    X(WORK, "work")             \
+    X(OVER, "over")             \
+    X(ACK, "ack")               \
+    X(STALE, "stale")           \
+    X(STOP, "stop")             \
+    X(ERROR, "error")
+
+typedef enum {
+#define X(name, text) MESSAGE_##name,
+    MESSAGE_MAP(X)
+#undef X
+        MESSAGE_TYPES
+} message_type;
+
+enum { MESSAGE_PARTS_MAX = 2 };
+enum { MESSAGE_BYTES_MAX = 256 << 20 }; /* a traced document of 131000 positions needs 20 MB */
+
+typedef struct message {
+    message_type type;
+    json_t      *body;                    /* an object */
+    frame        part[MESSAGE_PARTS_MAX]; /* borrowed, as the frames are */
+    int          n_parts;
+} message;
+
+/* Understand `n` frames, the routing id taken off. Fails DID_EFORMAT. Local. */
+status message_read(message *out, const frame *frames, int n);
+void   message_clear(message *m);
+
+const char *message_name(message_type type); /* Borrowed. Local. */
+const char *message_version(void);           /* The first frame. Borrowed. Local. */
+
+#endif

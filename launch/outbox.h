@@ -1,0 +1,33 @@
+/* outbox.h - messages on their way out: what a peer has no room for waits here, in order, and
+ * holds up no other peer. */
+#ifndef DID_OUTBOX_H
+#define DID_OUTBOX_H
+
+#include <jansson.h>
+
+#include "message.h"
+#include "socket.h"
+#include "status.h"
+
+enum { OUTBOX_LANE_MAX = 4096 }; /* messages that may wait for one peer */
+
+typedef struct outbox outbox;
+
+status outbox_open(outbox **out, socket *s); /* Borrows the socket. Fails DID_ENOMEM. Local. */
+void   outbox_close(outbox **o);             /* What waits is lost. Safe on NULL. Local. */
+
+/* Send now or keep for later. `peer` is the routing id (ROUTER) or NULL (DEALER). `body` is taken
+ * over (NULL: an empty object); parts are copied. Fails DID_ENOMEM, DID_EIO, or DID_EPEER when too
+ * many messages wait. Local. */
+status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body, const frame *part,
+                   int n_parts);
+
+/* Send now or forget: for answers that no work depends on. Fails DID_ENOMEM, DID_EIO. Local. */
+status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body);
+
+/* Try again what waits. Fails DID_EIO. Local. */
+status outbox_flush(outbox *o);
+
+int outbox_waiting(const outbox *o); /* messages. Local. */
+
+#endif
