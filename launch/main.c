@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd_generate.h"
+#include "cmd_show.h"
 #include "comm.h"
 #include "ending.h"
 #include "machine.h"
@@ -16,7 +17,8 @@ typedef struct command {
     int (*run)(int argc, char *const *argv);
 } command;
 
-static const command commands[] = {{&settings_table, cmd_generate}};
+static const command commands[] = {{&settings_table, cmd_generate},
+                                   {&cmd_show_table, cmd_show}};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -12,7 +12,7 @@ static comm *world;
 
 enum { DOCUMENTS = 4, LENGTH = 64 };
 
-#define MODEL DID_TEST_MODELS "/did-tiny"
+#define MODEL  DID_TEST_MODELS "/did-tiny"
 #define SCORER DID_TEST_MODELS "/gpt2-tiny-scorer"
 
 /* Every rank has all documents and runs those of its row; what is not its own stays as it was. */
@@ -93,7 +93,7 @@ int main(void)
     if (comm_start(&world) != DID_OK) return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_walk_does_what_two_do),
                                        cmocka_unit_test(another_vocabulary_is_refused)};
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int                     failed = cmocka_run_group_tests(tests, NULL, NULL);
     comm_stop(&world);
     return failed;
 }
