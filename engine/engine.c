@@ -147,6 +147,15 @@ status engine_plan(engine_memory *out, const engine_settings *s)
     return DID_OK;
 }
 
+static status refuse_kernels(const char *name, const char *const *can)
+{
+    char   list[128] = "";
+    size_t n = 0;
+    for (; *can && n < sizeof list; can++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *can);
+    return status_fail(DID_EINVAL, "kernels %s: this CPU can run %s", name, list);
+}
+
 /* Kernel sets are nested: who can run more of them can run those of the weakest. All ranks of the
  * world take the best set that every one of them has, so that rows give the same bits. */
 static status choose_kernels(const kernels **out, const char *name, comm *world)
@@ -162,7 +171,7 @@ static status choose_kernels(const kernels **out, const char *name, comm *world)
     free(all);
     TRY(s);
     *out = kernels_find(name ? name : mine[count - fewest]);
-    if (!*out) s = status_fail(DID_EINVAL, "kernels %s: this CPU can run %s", name, mine[0]);
+    if (!*out) s = refuse_kernels(name, mine);
     return comm_agree(world, s);
 }
 

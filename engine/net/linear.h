@@ -12,6 +12,7 @@ typedef struct weight {
     const float *bias;  /* [n] or NULL */
     int          n, k;
     panel        panel;
+    bool         any_height;  /* panels need no padding */
     void (*product)(float *c, const float *a, const float *w, const float *bias, int rows, int n,
                     int k);
 } weight;

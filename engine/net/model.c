@@ -129,6 +129,7 @@ static status prepare(model *m, const kernels *k)
         for (int w = 0; w < 4; w++) {
             pairs[w][1]->panel = pairs[w][0]->panel;
             pairs[w][1]->product = pairs[w][0]->product;
+            pairs[w][1]->any_height = pairs[w][0]->any_height;
         }
     }
     return DID_OK;
