@@ -91,10 +91,29 @@ static status decide(run *r)
     return DID_OK;
 }
 
-static void say_job(const run *r, const options *said)
+/* What the user said, line by line; what holds otherwise, packed. */
+static void say_options(const options *said)
 {
-    char line[8192];
-    for (int i = 0; options_line(said, i, line, sizeof line); i++) log_say("options", "%s", line);
+    enum { WIDTH = 90 };
+    char line[8192], packed[2 * WIDTH + 2] = "";
+    bool given;
+    for (int i = 0; options_line(said, i, &given, line, sizeof line); i++) {
+        size_t used = strlen(packed), skip = strspn(line, "# ");
+        if (given) {
+            log_say("options", "%s", line);
+            continue;
+        }
+        if (used > 0 && used + strlen(line) > WIDTH) {
+            log_say("options", "default: %s", packed);
+            used = 0;
+        }
+        snprintf(packed + used, sizeof packed - used, "%s%s", used ? "; " : "", line + skip);
+    }
+    if (*packed) log_say("options", "default: %s", packed);
+}
+
+static void say_job(const run *r)
+{
     for (int i = 0; i < r->job.models.n; i++) {
         const geometry *g = &r->job.models.shape[i];
         log_say("model", "%d: %s, %s: %d layers, %d heads, width %d, vocabulary %d, length %d", i,
@@ -105,15 +124,26 @@ static void say_job(const run *r, const options *said)
             r->job.stages_whole);
 }
 
+/* Rank 0's part: is there a terminal to show things on, and is the job good? */
+static status begin(run *r, ending *usual)
+{
+    *usual = END_USAGE;
+    if (!r->set->quiet) r->terminal = host_terminal();
+    if (r->set->watch && r->terminal == NULL)
+        return status_fail(DID_EINVAL, "--watch: stderr is no terminal, and neither is the "
+                                       "launcher's");
+    return job_open(&r->job, r->set, usual);
+}
+
 /* Rank 0 checks the job, all agree; then rank 0 settles the plan, and all know it. */
-static ending prepare(run *r, const options *said)
+static ending prepare(run *r)
 {
     ending usual = END_USAGE, end;
     status s = DID_OK;
-    if (first(r)) s = job_open(&r->job, r->set, &usual);
+    if (first(r)) s = begin(r, &usual);
     if (comm_broadcast(r->world, &usual, sizeof usual, 0, EV_SETUP) != DID_OK) usual = END_PEER;
     if ((end = ending_agree(r->world, s, usual)) != END_DONE) return end;
-    if (first(r)) say_job(r, said);
+    if (first(r)) say_job(r);
 
     s = budget_survey(&r->budget, r->world);
     if (s == DID_OK && first(r)) s = decide(r);
@@ -160,12 +190,8 @@ static double progress_interval(const settings *s, const FILE *terminal)
 static status show_open(run *r)
 {
     const settings *s = r->set;
-    r->terminal = s->quiet ? NULL : host_terminal();
     progress_init(&r->bar, s->watch ? NULL : r->terminal, progress_interval(s, r->terminal));
     if (!s->watch) return DID_OK;
-    if (r->terminal == NULL)
-        return status_fail(DID_EINVAL, "--watch: stderr is no terminal, and neither is the "
-                                       "launcher's");
     return watch_open(&r->watch, r->terminal, r->job.words, host_terminal_lines(r->terminal));
 }
 
@@ -267,7 +293,8 @@ static void run_close(run *r)
 
 static ending run_all(run *r, const options *said)
 {
-    ending end = prepare(r, said);
+    if (first(r)) say_options(said);
+    ending end = prepare(r);
     if (end != END_DONE) return end;
 
     double begun = clock_seconds();

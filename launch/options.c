@@ -349,19 +349,18 @@ static void value_text(const options *o, const option *p, char *text, size_t siz
     }
 }
 
-bool options_line(const options *o, int i, char *text, size_t size)
+bool options_line(const options *o, int i, bool *given, char *text, size_t size)
 {
-    static const char *const source[] = {"# default", "# options file", ""};
     for (int k = 0; k < o->table->n; k++) {
         const option *p = &o->table->option[k];
+        char          value[4096];
         if (!is_option(p) || i-- > 0) continue;
-        char value[4096];
-        if (o->by[k] == SAID_NOWHERE && p->initial == NULL && p->kind != OPTION_FLAG) {
+        *given = o->by[k] != SAID_NOWHERE;
+        if (!*given && p->initial == NULL && p->kind != OPTION_FLAG) {
             snprintf(text, size, "# %s: %s", p->name, p->silent ? p->silent : "none");
         } else {
             value_text(o, p, value, sizeof value);
-            snprintf(text, size, "%s %s%s%s", p->name, value, *source[o->by[k]] ? "  " : "",
-                     source[o->by[k]]);
+            snprintf(text, size, "%s %s", p->name, value);
         }
         return true;
     }

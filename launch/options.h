@@ -60,9 +60,10 @@ void   options_close(options **o);
 /* Did the user say `name` (a name of the table), in words or in the file? Local. */
 bool options_given(const options *o, const char *name);
 
-/* One line of the effective configuration, written as an options file has it: i = 0 ...; false
- * after the last. Local. */
-bool options_line(const options *o, int i, char *text, size_t size);
+/* One line of the effective configuration, as an options file has it (a comment where nothing was
+ * said and nothing stands for it): i = 0 ...; false after the last. *given: the user said it.
+ * Local. */
+bool options_line(const options *o, int i, bool *given, char *text, size_t size);
 
 /* Does the command line ask for help (`--help` or `-h`)? Local. */
 bool options_help_asked(int argc, char *const *argv);

@@ -71,6 +71,8 @@ generate 2 '--length: found "five", expected a whole number from 2 to 131072' --
 generate 2 '--nucleus: found "0", expected a number above 0 and at most 1' --nucleus 0
 generate 2 'found 2 of --input, --prompt and -n, expected one' --prompt x -n 1
 generate 2 '--precision: found "bf16", this version computes in f32 only' --precision bf16
+generate 2 "--watch and --quiet exclude each other" --watch
+on_ranks 2 '--watch: stderr is no terminal' generate --model "$model" --watch
 generate 2 'kernels abacus: this CPU can run' --kernels abacus --length 8
 printf 'length 8\n\nlenght 9\n' >"$work/set"
 generate 2 "$work/set:3: unknown option lenght: did you mean length?" --options "$work/set"

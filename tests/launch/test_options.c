@@ -225,14 +225,20 @@ static void the_configuration_reads_back(void **state)
     target   t, again;
     options *o;
     char     line[300];
+    bool     given;
+    int      count = 0;
     (void)state;
     assert_int_equal(read_line(&o, &t, "--input in#put --length 9 --nucleus 0.3 --watch"), DID_OK);
     FILE *f = fopen(file, "w");
     int   n = 0;
-    for (; options_line(o, n, line, sizeof line); n++) fprintf(f, "%s\n", line);
+    for (; options_line(o, n, &given, line, sizeof line); n++) {
+        fprintf(f, "%s\n", line);
+        count += given;
+    }
     fclose(f);
     options_close(&o);
     assert_int_equal(n, 8);
+    assert_int_equal(count, 4);
     snprintf(line, sizeof line, "--options %s", file);
     assert_int_equal(read_line(&o, &again, line), DID_OK);
     assert_string_equal(again.input, "in#put");
