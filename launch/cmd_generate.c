@@ -91,27 +91,6 @@ static status decide(run *r)
     return DID_OK;
 }
 
-/* What the user said, line by line; what holds otherwise, packed. */
-static void say_options(const options *said)
-{
-    enum { WIDTH = 90 };
-    char line[8192], packed[2 * WIDTH + 2] = "";
-    bool given;
-    for (int i = 0; options_line(said, i, &given, line, sizeof line); i++) {
-        size_t used = strlen(packed), skip = strspn(line, "# ");
-        if (given) {
-            log_say("options", "%s", line);
-            continue;
-        }
-        if (used > 0 && used + strlen(line) > WIDTH) {
-            log_say("options", "default: %s", packed);
-            used = 0;
-        }
-        snprintf(packed + used, sizeof packed - used, "%s%s", used ? "; " : "", line + skip);
-    }
-    if (*packed) log_say("options", "default: %s", packed);
-}
-
 static void say_job(const run *r)
 {
     for (int i = 0; i < r->job.models.n; i++) {
@@ -293,7 +272,7 @@ static void run_close(run *r)
 
 static ending run_all(run *r, const options *said)
 {
-    if (first(r)) say_options(said);
+    if (first(r)) options_say(said);
     ending end = prepare(r);
     if (end != END_DONE) return end;
 

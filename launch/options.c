@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "nearest.h"
 #include "utf8.h"
 
@@ -365,6 +366,26 @@ bool options_line(const options *o, int i, bool *given, char *text, size_t size)
         return true;
     }
     return false;
+}
+
+void options_say(const options *o)
+{
+    enum { WIDTH = 90 };
+    char line[8192], packed[2 * WIDTH + 2] = "";
+    bool given;
+    for (int i = 0; options_line(o, i, &given, line, sizeof line); i++) {
+        size_t used = strlen(packed), skip = strspn(line, "# ");
+        if (given) {
+            log_say("options", "%s", line);
+            continue;
+        }
+        if (used > 0 && used + strlen(line) > WIDTH) {
+            log_say("options", "default: %s", packed);
+            used = 0;
+        }
+        snprintf(packed + used, sizeof packed - used, "%s%s", used ? "; " : "", line + skip);
+    }
+    if (*packed) log_say("options", "default: %s", packed);
 }
 
 bool options_help_asked(int argc, char *const *argv)

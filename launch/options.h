@@ -65,6 +65,10 @@ bool options_given(const options *o, const char *name);
  * Local. */
 bool options_line(const options *o, int i, bool *given, char *text, size_t size);
 
+/* The effective configuration on the log: what the user said line by line, what holds otherwise
+ * packed. Local. */
+void options_say(const options *o);
+
 /* Does the command line ask for help (`--help` or `-h`)? Local. */
 bool options_help_asked(int argc, char *const *argv);
 
