@@ -1,0 +1,49 @@
+/* claim.h - a sentence that a sweep can show to be true or false.
+ *
+ *   claim     = sentence ":" condition
+ *   condition = term "<" term | term ">" term | term "=" number "+-" number
+ *   term      = measure "(" setting ")" | number
+ *
+ * "<" and ">" hold when the whole interval of the difference lies on that side; "=" when the value
+ * lies within the tolerance. Two settings are compared document by document. */
+#ifndef DID_CLAIM_H
+#define DID_CLAIM_H
+
+#include "status.h"
+
+typedef enum {
+    MEASURE_NLL,             /* nats per token, pooled */
+    MEASURE_PERPLEXITY,      /* exp of it */
+    MEASURE_PERPLEXITY_MEAN, /* mean of the documents' perplexities */
+    MEASURE_ENTROPY,         /* unigram, nats, mean of the documents */
+    MEASURE_REPEATED,        /* share of repeated 4-grams, mean of the documents */
+    MEASURE_EDITS,           /* share of free tokens that refinement changed */
+    MEASURE_NFE,             /* passes that placed a token, per document */
+    MEASURE_ROWS,            /* positions evaluated, per document */
+    MEASURE_GAP,             /* nats per token above the frontier at the same entropy */
+    MEASURES
+} measure;
+
+const char *measure_name(measure m); /* as a spec writes it. Local. */
+
+typedef struct claim_term {
+    measure what;
+    char   *name;    /* of the setting; NULL: the term is a number */
+    int     setting; /* its place, for whoever knows the settings to fill in */
+    double  number;
+} claim_term;
+
+typedef struct claim {
+    char      *sentence;
+    char       relation; /* '<', '>' or '=' */
+    claim_term left, right;
+    double     tolerance; /* of '=' */
+    int        line;      /* in the file it came from */
+} claim;
+
+/* Read what follows "claim =". The caller clears in any case. Fails DID_EFORMAT with what was found
+ * and what was expected, DID_ENOMEM. Local. */
+status claim_parse(claim *out, const char *text);
+void   claim_clear(claim *c); /* Leaves it zeroed. Local. */
+
+#endif
