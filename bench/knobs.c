@@ -1,0 +1,281 @@
+#include "knobs.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { KNOB_FLAG, KNOB_TEXT, KNOB_COUNT, KNOB_SECONDS, KNOB_COUNTS } knob_type;
+
+typedef struct knob {
+    const char *name;
+    knob_type   type;
+    const char *unit;
+    const char *usual, *quick; /* what holds when nobody says, and under --quick; NULL: nothing */
+    unsigned    for_whom;      /* bits of bench_kind */
+    int         min, max;
+    size_t      offset;
+    const char *help;
+} knob;
+
+enum { K = 1 << BENCH_KERNELS, P = 1 << BENCH_PASSES, D = 1 << BENCH_DOCUMENTS, ALL = K | P | D };
+enum { MANY = 1 << 20 };
+
+#define AT(member) offsetof(knobs, member)
+
+static const knob table[] = {
+    {"quick", KNOB_FLAG, NULL, NULL, NULL, ALL, 0, 0, AT(quick),
+     "a few seconds on small shapes: does everything still work?"},
+    {"json", KNOB_TEXT, "FILE", NULL, NULL, ALL, 0, 0, AT(json),
+     "write every line as a JSON object too; the file is begun anew"},
+    {"geometry", KNOB_TEXT, "LIST", "small,tiny", "tiny", K, 0, 0, AT(geometry),
+     "whose shapes: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a large "
+     "one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
+    {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
+     "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
+     "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D, 0, 0, AT(geometry),
+     "of the model made up, when there is no --model: tiny, small, or "
+     "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D, 0, 0, AT(model),
+     "a checkpoint, in place of a made-up one"},
+    {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
+     "of made-up weights, inputs and documents"},
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, ALL, 0, 0, AT(kernels),
+     "one kernel set; without it `kernels` times all of them and the others use the best"},
+    {"only", KNOB_TEXT, "OP", NULL, NULL, K, 0, 0, AT(only),
+     "one operation of the kernel table: linear, attend, norm, ..."},
+    {"rows", KNOB_COUNTS, "LIST", "1,4,16,64,256,1024", "1,16", K, 1, 1 << 16, AT(rows),
+     "rows of the operations that take rows"},
+    {"rotate-mb", KNOB_COUNT, "MB", "170", "4", K, 0, 1 << 16, AT(rotate_mb),
+     "calls after one another walk through that much of weights or keys, as a pass through its "
+     "layers does; 0: the same ones again and again, from the nearest cache"},
+    {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D, 1, 4096, AT(tp),
+     "ranks that share one model; the others work beside them on one of their own"},
+    {"documents", KNOB_COUNTS, "LIST", "1,4,16,64", "1,4", P | D, 1, 4096, AT(documents),
+     "documents in flight, per group of --tp ranks"},
+    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D, 1, 1 << 16, AT(block), "block of the draft"},
+    {"context", KNOB_COUNTS, "LIST", "256,1024", "64", P, 2, MANY, AT(context),
+     "positions a draft block sees, its own included"},
+    {"refine", KNOB_COUNTS, "LIST", "256,512,1024", "64", P, 1, MANY, AT(refine),
+     "lengths of a global refinement pass"},
+    {"wanted", KNOB_COUNT, "ROWS", "8", "8", P, 1, 1 << 16, AT(wanted),
+     "rows of a refinement pass that become tokens"},
+    {"length", KNOB_COUNT, "TOKENS", "0", "32", D, 0, MANY, AT(length),
+     "positions of a document; 0: the model's length"},
+    {"steps", KNOB_COUNT, "STEPS", "32", "4", D, 1, MANY, AT(steps),
+     "steps of the refinement, which reopens the least certain quarter"},
+    {"waves", KNOB_COUNT, "COUNT", "1", "1", D, 1, 1000, AT(waves),
+     "documents of a line, as a multiple of those in flight"},
+    {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
+     "documents that are first generated alone, to be compared with; the others are compared "
+     "from line to line"},
+    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D, 16, MANY, AT(pass_rows),
+     "positions of many documents that one pass takes together"},
+    {"repeats", KNOB_COUNT, "COUNT", "0", "0", ALL, 0, 64, AT(repeats),
+     "samples of a line; 0: as many as its time allows"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", D, 0, 3600, AT(line_s),
+     "time for a line; each is run once at least"},
+};
+
+enum { KNOBS = sizeof table / sizeof *table };
+
+static const struct bench_name {
+    const char *name, *summary;
+} benches[BENCH_COUNT] = {
+    [BENCH_KERNELS] = {"kernels", "each operation of each instruction set, at a model's shapes"},
+    [BENCH_PASSES] = {"passes", "draft, commit and refinement passes, and where their time goes"},
+    [BENCH_DOCUMENTS] = {"documents", "whole documents: per hour, and tokens per second"},
+};
+
+const char *knobs_bench(bench_kind what)
+{
+    return benches[what].name;
+}
+
+static status refuse(const knob *k, const char *text, const char *expected)
+{
+    return status_fail(DID_EINVAL, "--%s: found \"%.60s\", expected %s", k->name, text, expected);
+}
+
+/* A whole number at the front of `text`; where it ends, or NULL when there is none within
+ * limits. */
+static const char *whole(const knob *k, const char *text, int *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return NULL;
+    long n = strtol(text, &end, 10);
+    if (n < k->min || n > k->max) return NULL;
+    *out = (int)n;
+    return end;
+}
+
+static status read_count(const knob *k, const char *text, int *out)
+{
+    char        expected[64];
+    const char *end = whole(k, text, out);
+    snprintf(expected, sizeof expected, "a whole number from %d to %d", k->min, k->max);
+    return end && *end == '\0' ? DID_OK : refuse(k, text, expected);
+}
+
+static status read_counts(const knob *k, const char *text, counts *out)
+{
+    char        expected[96];
+    const char *at = text;
+    snprintf(expected, sizeof expected, "up to %d whole numbers from %d to %d with commas between",
+             COUNTS_MAX, k->min, k->max);
+    out->n = 0;
+    while (at && out->n < COUNTS_MAX) {
+        at = whole(k, at, &out->at[out->n++]);
+        if (at && *at == '\0') return DID_OK;
+        if (at && *at++ != ',') at = NULL;
+    }
+    return refuse(k, text, expected);
+}
+
+static status read_seconds(const knob *k, const char *text, double *out)
+{
+    char expected[64], *end;
+    *out = strtod(text, &end);
+    snprintf(expected, sizeof expected, "seconds from %d to %d", k->min, k->max);
+    if (end == text || *end || !(*out >= k->min && *out <= k->max))
+        return refuse(k, text, expected);
+    return DID_OK;
+}
+
+static status read_value(knobs *out, const knob *k, const char *text)
+{
+    void *target = (char *)out + k->offset;
+    switch (k->type) {
+    case KNOB_TEXT:
+        if (!*text) return refuse(k, text, "a text that is not empty");
+        *(const char **)target = text;
+        return DID_OK;
+    case KNOB_COUNT: return read_count(k, text, target);
+    case KNOB_SECONDS: return read_seconds(k, text, target);
+    case KNOB_COUNTS: return read_counts(k, text, target);
+    default: return refuse(k, text, "no value: it is there or not");
+    }
+}
+
+static bool serves(const knob *k, bench_kind what)
+{
+    return k->for_whom >> what & 1;
+}
+
+/* The knob that `word` ("--name" or "--name=value") means for this bench. */
+static const knob *find(const char *word, bench_kind what, const char **value)
+{
+    size_t len = strcspn(word, "=");
+    *value = word[len] ? word + len + 1 : NULL;
+    for (int i = 0; i < KNOBS; i++)
+        if (serves(&table[i], what) && len == strlen(table[i].name) + 2 &&
+            !strncmp(word, "--", 2) && !strncmp(word + 2, table[i].name, len - 2))
+            return &table[i];
+    return NULL;
+}
+
+static status read_words(knobs *out, bool said[KNOBS], int argc, char *const *argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value;
+        const knob *k = find(argv[i], out->what, &value);
+        if (!k)
+            return status_fail(DID_EINVAL,
+                               "did bench %s has no option %.60s: see did bench %s --help",
+                               knobs_bench(out->what), argv[i], knobs_bench(out->what));
+        said[k - table] = true;
+        if (k->type == KNOB_FLAG && !value) {
+            *(bool *)((char *)out + k->offset) = true;
+            continue;
+        }
+        if (!value && i + 1 == argc) return refuse(k, "", k->unit);
+        TRY(read_value(out, k, value ? value : argv[++i]));
+        if (k->type == KNOB_COUNTS) ((counts *)((char *)out + k->offset))->said = true;
+    }
+    return DID_OK;
+}
+
+static status find_bench(bench_kind *out, int argc, char *const *argv)
+{
+    for (int i = 0; argc > 0 && i < BENCH_COUNT; i++)
+        if (!strcmp(argv[0], benches[i].name)) {
+            *out = (bench_kind)i;
+            return DID_OK;
+        }
+    return status_fail(DID_EINVAL,
+                       "did bench: found \"%.60s\", expected kernels, passes or documents",
+                       argc > 0 ? argv[0] : "");
+}
+
+status knobs_read(knobs *out, int argc, char *const *argv)
+{
+    bool said[KNOBS] = {false};
+    *out = (knobs){0};
+    TRY(find_bench(&out->what, argc, argv));
+    TRY(read_words(out, said, argc, argv));
+    for (int i = 0; i < KNOBS; i++) {
+        const char *value = out->quick ? table[i].quick : table[i].usual;
+        if (value && !said[i] && serves(&table[i], out->what))
+            TRY(read_value(out, &table[i], value));
+    }
+    return DID_OK;
+}
+
+bool knobs_help_asked(int argc, char *const *argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return true;
+    return false;
+}
+
+/* `text` from column `indent` on, broken between words before column 96. */
+static void paragraph(FILE *to, int indent, const char *text)
+{
+    int column = indent;
+    for (const char *word = text; *word;) {
+        int len = (int)strcspn(word, " ");
+        if (column + 1 + len > 96) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        }
+        fprintf(to, " %.*s", len, word);
+        column += 1 + len;
+        word += len;
+        word += *word == ' ';
+    }
+    fputc('\n', to);
+}
+
+static void help_knob(FILE *to, const knob *k)
+{
+    char head[48], tail[512], defaults[96] = "";
+    snprintf(head, sizeof head, "--%s%s%s", k->name, k->unit ? " " : "", k->unit ? k->unit : "");
+    if (k->usual && strcmp(k->usual, k->quick))
+        snprintf(defaults, sizeof defaults, " [%s; quick: %s]", k->usual, k->quick);
+    else if (k->usual) snprintf(defaults, sizeof defaults, " [%s]", k->usual);
+    snprintf(tail, sizeof tail, "%s%s", k->help, defaults);
+    fprintf(to, "  %-20s", head);
+    paragraph(to, 22, tail);
+}
+
+static void help_bench(FILE *to, bench_kind what)
+{
+    fprintf(to, "\ndid bench %s: %s\n", benches[what].name, benches[what].summary);
+    for (int i = 0; i < KNOBS; i++)
+        if (serves(&table[i], what)) help_knob(to, &table[i]);
+}
+
+void knobs_help(FILE *to, int argc, char *const *argv)
+{
+    bench_kind one = BENCH_KERNELS;
+    bool       all = find_bench(&one, argc, argv) != DID_OK;
+    fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
+                "usage: did bench kernels|passes|documents [options]   (under mpirun for several "
+                "ranks)\n\n"
+                "Every line is checked before it is timed; a wrong answer prints INVALID in place "
+                "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");
+    for (int i = 0; i < BENCH_COUNT; i++)
+        if (all || one == (bench_kind)i) help_bench(to, (bench_kind)i);
+}

@@ -1,0 +1,69 @@
+#!/bin/bash
+# did bench from outside: every bench runs, finds nothing INVALID, and writes lines a program can
+# read; what makes no sense is refused with code 2. Speeds are nobody's business here.
+#   test_bench.sh BUILD_DIR      with DID, the program
+set -u
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export TMPDIR=$scratch
+wrong=0
+complain() { echo "$*"; wrong=$((wrong + 1)); }
+
+# bench NAME LINES WORDS...: at least LINES results of that bench, all of them right.
+bench() {
+    local name=$1 least=$2 code
+    shift 2
+    "$@" --quick --json "$scratch/json" >"$scratch/shown" 2>"$scratch/said"
+    code=$?
+    [ $code = 0 ] || complain "$*: exit code $code: $(cat "$scratch/said")"
+    grep INVALID "$scratch/shown" && complain "$*: found something INVALID"
+    python3 - "$scratch/json" "$name" "$least" <<'EOF' || complain "$*: the JSON is not right"
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+of = lambda kind: [line for line in lines if line["kind"] == kind]
+assert len(of("run")) == 1 and of("run")[0]["commit"] and "--quick" in of("run")[0]["command"]
+assert any("gflops" in line for line in of("peak")) and any("gbs" in line for line in of("peak"))
+results = of(sys.argv[2])
+assert len(results) >= int(sys.argv[3]), f"{len(results)} lines"
+for line in results:
+    assert line["valid"] is True, line
+    assert 0 < line["ms_min"] <= line["ms_median"] <= line["ms_max"], line
+    assert line["percent"] > 0 and line["slowest"].startswith("r"), line
+EOF
+}
+
+bench kernel 40 "$DID" bench kernels
+bench kernel 2 "$DID" bench kernels --only norm --kernels ref
+bench pass 7 "$DID" bench passes
+bench documents 4 "$DID" bench documents --geometry 80x5x3x1003x96
+two=(mpirun -n 2 "$DID" bench)
+bench pass 7 "${two[@]}" passes --geometry 80x5x3x1003x96 --tp 2
+bench documents 4 "${two[@]}" documents --geometry 80x5x3x1003x96 --length 16
+bench kernel 1 "${two[@]}" kernels --only max --kernels ref
+
+# refused WORDS...: code 2, one sentence.
+refused() {
+    "$DID" bench "$@" >"$scratch/shown" 2>"$scratch/said"
+    local code=$?
+    [ $code = 2 ] || complain "did bench $*: exit code $code, expected 2"
+    [ "$(grep -c '^did: error: ' "$scratch/said")" = 1 ] || complain "did bench $*: says no reason"
+}
+refused
+refused speed
+refused kernels --only teapot
+refused kernels --kernels teapot
+refused kernels --tp 2
+refused passes --tp 2
+refused passes --context 4
+refused passes --model "$scratch"
+refused documents --length 1
+refused documents --json "$scratch/no/such/place"
+
+"$DID" bench --help >"$scratch/shown" || complain "did bench --help fails"
+grep -q 'did bench passes' "$scratch/shown" || complain "did bench --help does not name its parts"
+"$DID" --help | grep -q 'did bench' || complain "did --help does not name bench"
+
+rm -f "$scratch"/{json,shown,said}
+left=$(ls "$scratch")
+[ -z "$left" ] || complain "left behind: $left"
+[ $wrong = 0 ]
