@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench.h"
 #include "cmd_generate.h"
 #include "cmd_show.h"
 #include "comm.h"
@@ -22,6 +23,9 @@ static const command commands[] = {{&settings_table, cmd_generate},
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
+/* bench is a room below this one and reads its own options. */
+static const char BENCH[] = "bench";
+
 static int version(void)
 {
     printf("did %s (%s)\n", DID_VERSION, DID_GIT);
@@ -38,6 +42,7 @@ static int help(FILE *to)
             "\nusage: did COMMAND [options]      (under mpirun or srun for several ranks)\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  did %-10s %s\n", commands[i].table->command, commands[i].table->summary);
+    fprintf(to, "  did %-10s %s\n", BENCH, "how fast it runs here, as a share of what is possible.");
     fprintf(to, "\n  did COMMAND --help    all options of a command\n"
                 "  did --version         version, MPI, BLAS, processor\n"
                 "\nexit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 bad model, 5 some "
@@ -47,9 +52,10 @@ static int help(FILE *to)
 
 static int unknown(const char *word)
 {
-    const char *names[COMMANDS];
+    const char *names[COMMANDS + 1];
     for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].table->command;
-    const char *near = nearest_name(word, names, COMMANDS);
+    names[COMMANDS] = BENCH;
+    const char *near = nearest_name(word, names, COMMANDS + 1);
     if (near)
         return ending_refuse(
             status_fail(DID_EINVAL, "unknown command %.80s: did you mean %s?", word, near));
@@ -63,6 +69,7 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return help(stdout);
     if (!strcmp(argv[1], "--version")) return version();
+    if (!strcmp(argv[1], BENCH)) return bench_main(argc - 2, argv + 2);
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].table->command)) continue;
         if (options_help_asked(argc - 2, argv + 2)) {
