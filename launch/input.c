@@ -329,16 +329,35 @@ static status verdict(const input *in, const char *path)
     return DID_OK;
 }
 
-status input_read(input *in, const char *path, const input_rules *rules)
+/* All lines of `file`, which is called `path`. */
+static status file_read(input *in, jsonl *file, const char *path, const input_rules *rules)
 {
     reading r;
-    jsonl  *file = NULL;
     TRY(reading_begin(&r, in, path, rules));
-    status s = jsonl_open(&file, path);
-    if (s == DID_OK) s = lines_read(&r, file);
+    status s = lines_read(&r, file);
     if (s == DID_OK) s = verdict(in, path);
-    jsonl_close(&file);
     json_decref(r.ids);
+    return s;
+}
+
+status input_read(input *in, const char *path, const input_rules *rules)
+{
+    jsonl *file;
+    *in = (input){0};
+    TRY(jsonl_open(&file, path));
+    status s = file_read(in, file, path, rules);
+    jsonl_close(&file);
+    return s;
+}
+
+status input_parse(input *in, const char *text, size_t size, const char *where,
+                   const input_rules *rules)
+{
+    jsonl *file;
+    *in = (input){0};
+    TRY(jsonl_open_text(&file, text, size));
+    status s = file_read(in, file, where, rules);
+    jsonl_close(&file);
     return s;
 }
 

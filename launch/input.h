@@ -7,6 +7,7 @@
 #define DID_INPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "models.h"
@@ -43,6 +44,10 @@ typedef struct input {
  * with the line's own sentence when there is one problem, with their number when in->problem
  * lists several; DID_EIO when it cannot be read. The caller clears `in` in any case. Local. */
 status input_read(input *in, const char *path, const input_rules *rules);
+
+/* The same from text in memory; `where` stands for the file in sentences. Local. */
+status input_parse(input *in, const char *text, size_t size, const char *where,
+                   const input_rules *rules);
 
 /* One prompt, called "prompt". Fails DID_EFORMAT. Local. */
 status input_prompt(input *in, const char *text, const input_rules *rules);

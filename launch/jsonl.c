@@ -12,18 +12,29 @@ struct jsonl {
     long   number;
 };
 
+/* Takes the file over. */
+static status open_file(jsonl **out, FILE *file)
+{
+    *out = calloc(1, sizeof **out);
+    if (*out) (*out)->file = file;
+    else if (file != stdin) fclose(file);
+    return *out ? DID_OK : status_fail(DID_ENOMEM, "no memory to read lines");
+}
+
 status jsonl_open(jsonl **out, const char *path)
 {
     *out = NULL;
-    jsonl *j = calloc(1, sizeof *j);
-    if (j == NULL) return status_fail(DID_ENOMEM, "no memory to read %s", path);
-    j->file = strcmp(path, "-") ? fopen(path, "re") : stdin;
-    if (j->file == NULL) {
-        free(j);
-        return status_fail(DID_EIO, "cannot read %s: %s", path, strerror(errno));
-    }
-    *out = j;
-    return DID_OK;
+    FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
+    if (file == NULL) return status_fail(DID_EIO, "cannot read %s: %s", path, strerror(errno));
+    return open_file(out, file);
+}
+
+status jsonl_open_text(jsonl **out, const char *text, size_t size)
+{
+    *out = NULL;
+    FILE *file = fmemopen((void *)text, size, "r");
+    if (file == NULL) return status_fail(DID_ENOMEM, "no memory to read %zu bytes", size);
+    return open_file(out, file);
 }
 
 void jsonl_close(jsonl **j)

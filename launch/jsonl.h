@@ -17,7 +17,11 @@ typedef struct jsonl jsonl;
 
 /* Open `path`, "-" for standard input. Fails DID_EIO naming it. Local. */
 status jsonl_open(jsonl **out, const char *path);
-void   jsonl_close(jsonl **j);
+
+/* The same from text[size] in memory, borrowed until jsonl_close. Fails DID_ENOMEM. Local. */
+status jsonl_open_text(jsonl **out, const char *text, size_t size);
+
+void jsonl_close(jsonl **j);
 
 /* The next line without its line end, NUL-terminated and borrowed until the next call; *text is
  * NULL at the end of the file. A byte order mark before the first line is dropped. Fails DID_EIO

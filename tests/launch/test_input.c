@@ -289,6 +289,22 @@ static void a_line_that_is_too_long_is_told(void **state)
     free(text);
 }
 
+static void text_in_memory_is_read_like_a_file(void **state)
+{
+    static const char lines[] = "{\"custom_id\":\"a\",\"length\":8}\n{\"custom_id\":\"a\"}\n";
+    size_t            first = (size_t)(strchr(lines, '\n') - lines);
+    input             in;
+    (void)state;
+    assert_int_equal(input_parse(&in, lines, first, "memory", &rules), DID_OK);
+    assert_int_equal(in.n, 1);
+    assert_int_equal(in.request[0].length, 8);
+    input_clear(&in);
+    assert_int_equal(input_parse(&in, lines, sizeof lines - 1, "memory", &rules), DID_EFORMAT);
+    assert_string_equal(status_message(),
+                        "memory:2:2: custom_id: \"a\" was used on line 1 already");
+    input_clear(&in);
+}
+
 static void what_needs_words_says_so(void **state)
 {
     input       in;
@@ -319,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_prompt_that_is_too_long_is_counted),
         cmocka_unit_test(many_mistakes_are_told_together),
         cmocka_unit_test(a_line_that_is_too_long_is_told),
+        cmocka_unit_test(text_in_memory_is_read_like_a_file),
         cmocka_unit_test(what_needs_words_says_so),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -75,6 +75,27 @@ static void lines_of_all_kinds(void **state)
     jsonl_close(&j);
 }
 
+static void text_in_memory_has_the_same_lines(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf"
+                               "first\r\n\nlast";
+    char             *line;
+    size_t            size;
+    jsonl            *j;
+    (void)state;
+    assert_int_equal(jsonl_open_text(&j, text, sizeof text), DID_OK);
+    expect_line(j, "first", 1);
+    expect_line(j, "", 2);
+    assert_int_equal(jsonl_next(j, &line, &size), DID_OK);
+    assert_int_equal(size, 5); /* a NUL is a byte like others */
+    assert_memory_equal(line, "last", 5);
+    expect_line(j, NULL, 3);
+    jsonl_close(&j);
+    assert_int_equal(jsonl_open_text(&j, text, 0), DID_OK);
+    expect_line(j, NULL, 0);
+    jsonl_close(&j);
+}
+
 static void the_longest_line_fits_and_one_more_byte_does_not(void **state)
 {
     size_t size = (size_t)2 * JSONL_LINE_MAX + 8, got;
@@ -162,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_all_kinds),
+        cmocka_unit_test(text_in_memory_has_the_same_lines),
         cmocka_unit_test(the_longest_line_fits_and_one_more_byte_does_not),
         cmocka_unit_test(what_cannot_be_read_is_said),
         cmocka_unit_test(json_that_is_none),
