@@ -24,15 +24,20 @@ typedef struct place {
 } place;
 
 struct safetensors {
-    char  *path;
-    int    fd;
-    int    n;   /* at least 1 */
-    place *at;  /* [n] in the order of their bytes; names are owned */
+    char       *path;
+    int         fd;     /* -1: the file is in memory */
+    const char *bytes;  /* borrowed; NULL: it is not */
+    int         n;      /* at least 1 */
+    place      *at;     /* [n] in the order of their bytes; names are owned */
 };
 
 /* Open and check the whole header. `f` must stay where it is. Fails DID_EIO, DID_EFORMAT or
  * DID_ENOMEM with file, tensor, found and expected; `f` is then closed. Local. */
 status safetensors_open(safetensors *f, const char *path);
+
+/* The same for a file of `size` bytes in memory, borrowed until it is closed; `where` stands for its
+ * path in sentences. Local. */
+status safetensors_open_bytes(safetensors *f, const void *bytes, size_t size, const char *where);
 
 /* Give everything back; safe on a file that is closed or zeroed. Local. */
 void safetensors_close(safetensors *f);

@@ -93,15 +93,29 @@ static status read_map(weightmap *m, const json_t *index, const char *path)
     return list_files(m, path);
 }
 
+/* Takes the index over. */
+static status take_index(weightmap *m, json_t *index, const char *where)
+{
+    status all = read_map(m, index, where);
+    json_decref(index);
+    if (all != DID_OK) weightmap_clear(m);
+    return all;
+}
+
 status weightmap_read(weightmap *m, const char *path)
 {
     *m = (weightmap){0};
     json_t *index;
     TRY(jsontext_read(&index, path));
-    status all = read_map(m, index, path);
-    json_decref(index);
-    if (all != DID_OK) weightmap_clear(m);
-    return all;
+    return take_index(m, index, path);
+}
+
+status weightmap_parse(weightmap *m, const char *text, size_t size, const char *where)
+{
+    *m = (weightmap){0};
+    json_t *index;
+    TRY(jsontext_parse(&index, text, size, where));
+    return take_index(m, index, where);
 }
 
 void weightmap_clear(weightmap *m)

@@ -6,6 +6,8 @@
 #ifndef DID_WEIGHTMAP_H
 #define DID_WEIGHTMAP_H
 
+#include <stddef.h>
+
 #include "status.h"
 
 typedef struct mapped {
@@ -22,6 +24,9 @@ typedef struct weightmap {
 
 /* Read and check an index. Fails DID_EIO, DID_EFORMAT or DID_ENOMEM; `m` is then cleared. Local. */
 status weightmap_read(weightmap *m, const char *path);
+
+/* The same from text in memory; `where` is named in sentences. Local. */
+status weightmap_parse(weightmap *m, const char *text, size_t size, const char *where);
 
 void weightmap_clear(weightmap *m);
 

@@ -49,6 +49,26 @@ static void opens_what_is_right(void **state)
 }
 
 /* header, bytes of data, what the sentence says besides the file's name */
+static void reads_a_file_in_memory(void **state)
+{
+    (void)state;
+    size_t      size;
+    char       *bytes = crafted_bytes("{" ONE("a", "\"U8\"", "[3]", "[0,3]") ","
+                                      ONE("b", "\"U8\"", "[5]", "[3,8]") "}",
+                                      data, 8, &size), got[4];
+    safetensors f;
+    assert_int_equal(safetensors_open_bytes(&f, bytes, size, "memory"), DID_OK);
+    assert_int_equal(f.n, 2);
+    assert_int_equal(safetensors_read(&f.at[1], 1, got, sizeof got), DID_OK);
+    assert_memory_equal(got, data + 4, sizeof got);
+    safetensors_close(&f);
+    assert_null(f.at);
+    crafted_refused(safetensors_open_bytes(&f, bytes, size - 1, "memory"), DID_EFORMAT,
+                    "memory: tensor b: data_offsets end at 8|it was cut short");
+    assert_null(f.at);
+    free(bytes);
+}
+
 static const struct {
     const char *header;
     size_t      data_size;
@@ -328,7 +348,8 @@ static void survives_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_what_is_right),     cmocka_unit_test(refuses_headers),
+        cmocka_unit_test(opens_what_is_right),     cmocka_unit_test(reads_a_file_in_memory),
+        cmocka_unit_test(refuses_headers),
         cmocka_unit_test(refuses_lengths),         cmocka_unit_test(refuses_what_is_no_file),
         cmocka_unit_test(says_when_a_file_is_cut_in_use), cmocka_unit_test(survives_mutations),
     };

@@ -30,6 +30,20 @@ static void reads_a_map(void **state)
     assert_int_equal(m.n, 0);
 }
 
+static void reads_text_in_memory(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"weight_map\":{\"a\":\"x\"}} and more";
+    weightmap m;
+    assert_int_equal(weightmap_parse(&m, text, strchr(text, ' ') - text, "memory"), DID_OK);
+    assert_int_equal(m.n, 1);
+    assert_string_equal(m.at[0].file, "x");
+    weightmap_clear(&m);
+    crafted_refused(weightmap_parse(&m, text, strlen(text), "memory"), DID_EFORMAT,
+                    "memory: not JSON");
+    assert_int_equal(m.n, 0);
+}
+
 static void refuses(void **state)
 {
     static const struct {
@@ -66,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_map),
+        cmocka_unit_test(reads_text_in_memory),
         cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, crafted_begin, crafted_end);
