@@ -374,6 +374,16 @@ static status read_merges(lexicon *l, const char *path)
     return s == DID_OK ? s : status_at(s, "%s", path);
 }
 
+/* Everything was read, or nothing is kept. */
+static status finish(lexicon *l, status s)
+{
+    if (s == DID_OK)
+        pieces_seal(&l->pieces);
+    else
+        lexicon_clear(l);
+    return s;
+}
+
 status lexicon_read(lexicon *l, const char *dir)
 {
     char        path[PATH_BYTES_MAX];
@@ -395,11 +405,17 @@ status lexicon_read(lexicon *l, const char *dir)
         snprintf(path, sizeof path, "%s/merges.txt", dir);
         if (s == DID_OK) s = read_merges(l, path);
     }
-    if (s == DID_OK)
-        pieces_seal(&l->pieces);
-    else
-        lexicon_clear(l);
-    return s;
+    return finish(l, s);
+}
+
+status lexicon_parse(lexicon *l, const char *json, size_t size, const char *where)
+{
+    json_t *root = NULL;
+    *l = (lexicon){.end_id = -1};
+    TRY(jsontext_parse(&root, json, size, where));
+    status s = take_tokenizer(l, root);
+    json_decref(root);
+    return finish(l, s == DID_OK ? s : status_at(s, "%s", where));
 }
 
 void lexicon_clear(lexicon *l)

@@ -7,6 +7,7 @@
 #ifndef DID_LEXICON_H
 #define DID_LEXICON_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpe.h"
@@ -25,6 +26,10 @@ typedef struct lexicon {
 /* Read DIR/tokenizer.json, or DIR/vocab.json and DIR/merges.txt where that is absent. Fails DID_EIO
  * or DID_EFORMAT with file, found and expected, and leaves nothing behind. Local. */
 status lexicon_read(lexicon *l, const char *dir);
+
+/* A tokenizer.json from text in memory; `where` is named in sentences. Fails DID_EFORMAT, and leaves
+ * nothing behind. Local. */
+status lexicon_parse(lexicon *l, const char *json, size_t size, const char *where);
 
 /* Safe on a zeroed lexicon. Local. */
 void lexicon_clear(lexicon *l);

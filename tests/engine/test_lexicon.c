@@ -248,6 +248,26 @@ static void reads_what_is_equal(void **state)
     synthetic_remove(dir);
 }
 
+static void reads_text_in_memory(void **state)
+{
+    (void)state;
+    json_t *root = synthetic_json();
+    char   *text = json_dumps(root, JSON_COMPACT);
+    lexicon l;
+    assert_int_equal(lexicon_parse(&l, text, strlen(text), "memory"), DID_OK);
+    check_synthetic(&l, SYNTHETIC_END);
+    lexicon_clear(&l);
+    patch(root, "model/type", "\"WordPiece\"");
+    free(text);
+    text = json_dumps(root, JSON_COMPACT);
+    assert_int_equal(lexicon_parse(&l, text, strlen(text), "memory"), DID_EFORMAT);
+    assert_string_equal(status_message(),
+                        "memory: the type of the model is \"WordPiece\", expected \"BPE\"");
+    assert_null(l.pieces.piece);
+    free(text);
+    json_decref(root);
+}
+
 static void added_tokens_may_lie_beyond_a_gap(void **state)
 {
     (void)state;
@@ -472,6 +492,7 @@ int main(void)
         cmocka_unit_test(refuses_broken_tables),
         cmocka_unit_test(refuses_files),
         cmocka_unit_test(reads_what_is_equal),
+        cmocka_unit_test(reads_text_in_memory),
         cmocka_unit_test(added_tokens_may_lie_beyond_a_gap),
         cmocka_unit_test(reads_vocab_and_merges),
         cmocka_unit_test(survives_mutated_files),
