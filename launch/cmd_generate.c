@@ -32,20 +32,21 @@ typedef struct decision {
 
 /* One run on this rank. Everything it owns is given back by run_close. */
 typedef struct run {
-    const settings *set;
-    comm           *world;
-    job             job; /* rank 0 */
-    decision        plan;
-    budget          budget;
-    engine_settings wanted;
-    engine         *engine;
-    record_rules    rules;
-    FILE           *terminal; /* rank 0; NULL where there is none */
-    door            door;
-    progress        bar;      /* rank 0 */
-    frontend       *frontend; /* rank 0 */
-    watch          *watch;    /* rank 0 */
-    feed           *feed;     /* row leaders */
+    const settings          *set;
+    const cmd_generate_task *task;
+    comm                    *world;
+    job                      job; /* rank 0 */
+    decision                 plan;
+    budget                   budget;
+    engine_settings          wanted;
+    engine                  *engine;
+    record_rules             rules;
+    FILE                    *terminal; /* rank 0; NULL where there is none */
+    door                     door;
+    progress                 bar;      /* rank 0 */
+    frontend                *frontend; /* rank 0 */
+    watch                   *watch;    /* rank 0 */
+    feed                    *feed;     /* row leaders */
 } run;
 
 static bool first(const run *r)
@@ -111,7 +112,7 @@ static status begin(run *r, ending *usual)
     if (r->set->watch && r->terminal == NULL)
         return status_fail(DID_EINVAL, "--watch: stderr is no terminal, and neither is the "
                                        "launcher's");
-    return job_open(&r->job, r->set, usual);
+    return r->task->open(r->task->context, &r->job, r->set, usual);
 }
 
 /* Rank 0 checks the job, all agree; then rank 0 settles the plan, and all know it. */
@@ -230,6 +231,19 @@ static ending outcome(const frontend_view *last)
     return END_DONE;
 }
 
+/* What the command makes of the documents. */
+static ending finish_with(run *r, const report *mine)
+{
+    cmd_generate_run about = {.world = r->world,
+                              .engine = r->engine,
+                              .job = &r->job,
+                              .set = r->set,
+                              .documents = mine->documents,
+                              .seconds = mine->seconds};
+    status           s = r->task->finish(r->task->context, &about);
+    return ending_agree(r->world, s, END_INTERNAL);
+}
+
 static ending work(run *r, double begun)
 {
     ending        end, result = END_DONE;
@@ -254,7 +268,9 @@ static ending work(run *r, double begun)
 
     if (first(r)) result = outcome(&last);
     if (comm_broadcast(r->world, &result, sizeof result, 0, EV_REPORT) != DID_OK) return END_PEER;
-    return result;
+    if (result == END_EARLY || r->task->finish == NULL) return result;
+    end = finish_with(r, &mine);
+    return end == END_DONE ? result : end;
 }
 
 /* Safe at any point of the run. The front-end answers until the last leader has said goodbye. */
@@ -290,14 +306,14 @@ static ending run_all(run *r, const options *said)
     return end == END_DONE ? work(r, clock_seconds()) : end;
 }
 
-int cmd_generate(int argc, char *const *argv)
+int cmd_generate_with(const cmd_generate_task *task, int argc, char *const *argv)
 {
     settings set;
     options *said = NULL;
-    run      r = {.set = &set};
+    run      r = {.set = &set, .task = task};
     interrupt_install();
     interrupt_block();
-    status parsed = settings_read(&set, &said, argc, argv);
+    status parsed = task->read(task->context, &set, &said, argc, argv);
     status started = comm_start(&r.world);
     interrupt_unblock();
     if (started != DID_OK) {
@@ -312,4 +328,22 @@ int cmd_generate(int argc, char *const *argv)
     options_close(&said);
     comm_stop(&r.world);
     return (int)end;
+}
+
+static status read_words(void *context, settings *out, options **said, int argc, char *const *argv)
+{
+    (void)context;
+    return settings_read(out, said, argc, argv);
+}
+
+static status open_job(void *context, job *j, const settings *s, ending *usual)
+{
+    (void)context;
+    return job_open(j, s, usual);
+}
+
+int cmd_generate(int argc, char *const *argv)
+{
+    const cmd_generate_task task = {.read = read_words, .open = open_job};
+    return cmd_generate_with(&task, argc, argv);
 }
