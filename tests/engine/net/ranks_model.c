@@ -36,7 +36,8 @@ static void assert_rows(const weight *part, const weight *whole, int at, int fir
     size_t k = (size_t)whole->k;
     assert_int_equal(part->k, whole->k);
     assert_same(part->data + (size_t)at * k, whole->data + (size_t)first * k, rows * whole->k);
-    assert_same(part->bias ? part->bias + at : NULL, whole->bias ? whole->bias + first : NULL, rows);
+    assert_same(part->bias ? part->bias + at : NULL, whole->bias ? whole->bias + first : NULL,
+                rows);
 }
 
 static void assert_columns(const weight *part, const weight *whole, int first, int columns)

@@ -12,8 +12,8 @@
 #include "attention.h"
 #include "made_up.h"
 
-enum { LAYERS = 2, HEADS = 2, SIZE = 12, MINE = HEADS * SIZE, SLOTS = 2, POSITIONS = 600, ROWS = 300,
-       TILES = 5, WINDOW = 256 };
+enum { LAYERS = 2, HEADS = 2, SIZE = 12, MINE = HEADS * SIZE, SLOTS = 2, POSITIONS = 600,
+       ROWS = 300, TILES = 5, WINDOW = 256 };
 
 static const kvshape shape = {LAYERS, HEADS, SIZE};
 
@@ -123,7 +123,8 @@ static void note_commits(scene *s, int layer)
     }
 }
 
-/* Both layers of the pass, compared; then an empty pass. Asked only: Q lies apart, a row per ask. */
+/* Both layers of the pass, compared; then an empty pass. Asked only: Q lies apart, one row per
+ * ask. */
 static void run(scene *s, bool asked)
 {
     float  q[ROWS][MINE];

@@ -1,4 +1,5 @@
-/* A pass under construction: rows, segments and asks keep together, in the room that was measured. */
+/* A pass under construction: rows, segments and asks keep together, in the room measured for
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

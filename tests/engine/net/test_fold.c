@@ -1,4 +1,4 @@
-/* The conditioning constant, worked out once more from the definition, and the algebra of folding. */
+/* The conditioning constant, worked out once more from its definition, and the algebra of folds. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
