@@ -63,6 +63,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
                            .documents = d->documents,
                            .pass_rows = s->pass_rows,
                            .length_max = d->length_max,
+                           .end_id = d->end_id,
                            .refine_window = d->refine_window,
                            .fused_commit = s->commit == 0,
                            .folded = s->weights == 0,
