@@ -28,7 +28,8 @@ struct feed {
     int           asked;           /* documents asked for and not yet here */
     int           unsaid;          /* results and documents put down, not yet acknowledged */
     bool          over, stop, welcome;
-    status        broken; /* why there is no talking to the front-end any more */
+    status        broken;  /* why there is no talking to the front-end any more */
+    int64_t       watched; /* the document on show; -1 none */
     double        saved, told, heard;
 };
 
@@ -191,9 +192,19 @@ static status hand_back(feed *f, message_type type, document **doc)
     return s;
 }
 
+static void show(feed *f, const document *d, int in_flight)
+{
+    const errand *e = find_errand(f, d->serial);
+    watch_show(f->settings.watch, d, e->request.custom_id, in_flight, clock_seconds());
+    f->watched = d->serial;
+}
+
+/* Who looked on is shown the end as well. */
 static status deliver(void *context, document **doc)
 {
-    return hand_back(context, MESSAGE_RESULT, doc);
+    feed *f = context;
+    if (f->settings.watch && (*doc)->serial == f->watched) show(f, *doc, 1);
+    return hand_back(f, MESSAGE_RESULT, doc);
 }
 
 /* A document that finished in the moment of an early end is a result all the same. */
@@ -243,10 +254,7 @@ static status passed(void *context, document *const *docs, int n, const engine_p
         TRY(save(f, docs, n));
         f->saved = now;
     }
-    if (f->settings.watch && n > 0) {
-        const errand *e = find_errand(f, docs[0]->serial);
-        watch_show(f->settings.watch, docs[0], e->request.custom_id, n, now);
-    }
+    if (f->settings.watch && n > 0) show(f, docs[0], n);
     *stop = f->stop;
     return DID_OK;
 }
@@ -328,6 +336,7 @@ status feed_open(feed **out, const feed_settings *settings)
     if (!f) return status_fail(DID_ENOMEM, "no memory for the feed");
     f->settings = *settings;
     f->last = &f->errands;
+    f->watched = -1;
     f->saved = clock_seconds();
     if (find_door(f)) return DID_OK;
     free(f);

@@ -386,6 +386,8 @@ static void *run(void *context)
     while (s == DID_OK && more) s = turn(f, &more);
     if (s != DID_OK) give_up(f, s);
     if (f->settings.bar) progress_finish(f->settings.bar, &f->view.now, clock_seconds());
+    if (f->view.refused > 0)
+        log_warn("frontend", "%ld messages or handshakes were refused", f->view.refused);
     outbox_close(&f->outbox);
     socket_close(&f->socket);
     return NULL;

@@ -102,7 +102,10 @@ static void a_working_day(void **state)
     fixture     *f = *state;
     parcel_rules rules = sample_rules(false);
     document    *d, *begun;
-    char        *slip, *text, *parcel;
+    char        *slip, *text, *parcel, *shown;
+    size_t       shown_size;
+    FILE        *terminal = open_memstream(&shown, &shown_size);
+    assert_int_equal(watch_open(&f->crew.settings.watch, terminal, NULL, 10), DID_OK);
     welcome(f);
     assert_int_equal(slip_pack(&slip, &f->request), DID_OK);
     assert_int_equal(parcel_begin(&begun, &f->request, 0, &rules), DID_OK);
@@ -138,6 +141,10 @@ static void a_working_day(void **state)
     hears(f, "bye", "{}", NULL);
     ends(f, DID_OK, "");
     assert_int_equal(f->crew.delivered, 1);
+    watch_close(&f->crew.settings.watch);
+    fclose(terminal);
+    assert_non_null(strstr(shown, "doc  draft 1 of 2"));
+    free(shown);
     document_close(&d);
     document_close(&begun);
     free(slip);

@@ -88,6 +88,7 @@ static void look(terminal *t)
             assert_true(t->column < COLUMNS);
             t->styles[t->line][t->column] = style_letter(t->style);
             t->text[t->line][t->column++] = *at;
+            if ((unsigned char)*at >= 0xE4) t->text[t->line][t->column++] = '+'; /* wide */
             t->written++;
         }
     }
@@ -254,6 +255,50 @@ static void a_long_document(void **state)
     request_clear(&r);
 }
 
+/* After any number of frames the terminal shows what a fresh view of the same moment shows. */
+static void no_leftovers(void **state)
+{
+    (void)state;
+    request  r;
+    terminal t, other;
+    watch   *w, *fresh;
+    uint64_t seed = 6;
+    char     text[4000] = "";
+    for (int i = 0; i < 14; i++)
+        sprintf(text + strlen(text), "\xE4\xB8\xAD word %d and%s", i, i % 3 ? " more, " : ".\n");
+    document *d = document_of(text, 3, &r);
+    int32_t  *drawn = malloc((size_t)d->length * sizeof *drawn);
+    memcpy(drawn, d->before, (size_t)d->length * sizeof *drawn);
+    start(&t);
+    assert_int_equal(watch_open(&w, t.file, words, LINES), DID_OK);
+    for (int frame = 0; frame < 300; frame++) {
+        int i = 4 + sample_below(&seed, d->length - 4);
+        d->at = frame > 100;
+        d->before[i] = drawn[4 + sample_below(&seed, d->length - 4)];
+        d->token[i] = drawn[sample_below(&seed, 3) ? i : 4 + sample_below(&seed, d->length - 4)];
+        d->masked[i] = d->at && sample_below(&seed, 4) == 0;
+        watch_show(w, d, "doc", 1, frame);
+        look(&t);
+        if (frame % 10) continue;
+        start(&other);
+        assert_int_equal(watch_open(&fresh, other.file, words, LINES), DID_OK);
+        watch_show(fresh, d, "doc", 1, frame);
+        look(&other);
+        assert_memory_equal(t.text[0], other.text[0], COLUMNS);
+        bool same = true;
+        for (int line = 1; line < LINES; line++)
+            same = same && memcmp(t.text[line], other.text[line], COLUMNS) == 0;
+        if (!same) fail_msg("frame %d: leftovers", frame);
+        watch_close(&fresh);
+        stop(&other);
+    }
+    watch_close(&w);
+    stop(&t);
+    free(drawn);
+    document_close(&d);
+    request_clear(&r);
+}
+
 /* Control characters of a text do not reach the terminal; wide characters take their two cells. */
 static void strange_text(void **state)
 {
@@ -268,7 +313,7 @@ static void strange_text(void **state)
     watch_show(w, d, "na\033me\xFF", 1, 1.0);
     look(&t);
     assert_memory_equal(t.text[0], "na\\x1Bme\\xFF", 12);
-    assert_memory_equal(t.text[1], "a [2Jb c  \xE4\xE6!", 13);
+    assert_memory_equal(t.text[1], "a [2Jb c  \xE4+\xE6+!", 15);
     watch_close(&w);
     stop(&t);
     document_close(&d);
@@ -300,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document), cmocka_unit_test(a_long_document),
-        cmocka_unit_test(strange_text), cmocka_unit_test(without_words)};
+        cmocka_unit_test(no_leftovers), cmocka_unit_test(strange_text),
+        cmocka_unit_test(without_words)};
     return cmocka_run_group_tests(tests, open_words, close_words);
 }
