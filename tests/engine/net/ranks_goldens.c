@@ -63,7 +63,7 @@ static double worst(const float *have, const float *want, int vocab)
  * the same equations, so they are held to a relative tolerance. */
 static void training_layout(rig *r, int test_case, int block)
 {
-    char name[8];
+    char name[16];
     int  n, n_rows, rows, vocab, cols, one;
     snprintf(name, sizeof name, "c%d", test_case);
     int   *x0 = integers(name, "x0", &n), *xt = integers(name, "xt", &n);
@@ -103,7 +103,7 @@ static void training_layout(rig *r, int test_case, int block)
 /* Context committed block by block, one pass each, then one probe: as a draft does. */
 static void cached_path(rig *r, int test_case, bool one_pass)
 {
-    char name[8];
+    char name[16];
     int  n, n_block, rows, vocab, window = r->model.geometry.length;
     snprintf(name, sizeof name, "kv%d", test_case);
     int   *context = integers(name, "context", &n), *probe = integers(name, "block", &n_block);

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What `did generate --trace` wrote, recomputed draw by draw by an independent program: drafts,
+# intermediate and global stages, with and without prompts, on the bundled model and on a made-up
+# checkpoint of odd shape. $DID is the program, $DID_TEST_MODELS the models.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+did=${DID:?DID must name the program}
+model=${DID_TEST_MODELS:-$here/../models}/did-tiny
+reference=$here/../reference
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# replayed RANKS MODEL WORD...   generate with these words, then replay every record
+replayed() {
+    local ranks=$1 dir=$2
+    shift 2
+    rm -f "$work/out.jsonl"
+    if ! timeout 300 mpirun --oversubscribe -n "$ranks" "$did" generate --model "$dir" --trace \
+        --quiet --output "$work/out.jsonl" "$@" 2>"$work/said" ||
+        ! /usr/bin/python3 "$reference/replay.py" "$dir" "$work/out.jsonl" >"$work/replay" 2>&1; then
+        echo "FAILED on $ranks ranks: did generate --model $dir $*"
+        tail -n 20 "$work/said" "$work/replay" | sed 's/^/  | /'
+        failed=1
+    fi
+}
+
+cat >"$work/tiny.jsonl" <<'END'
+{"custom_id": "plain", "length": 64}
+{"custom_id": "prompt", "prompt": "Once upon a time, there was a", "length": 96}
+{"custom_id": "three", "prompt": "The king", "length": 64, "stages": "4,16:0.5:fhs,L:0.25:quota/8"}
+{"custom_id": "confident", "length": 48, "stages": "4,L:0.5:quota/6:order=confident:p=1:T=0.8"}
+{"custom_id": "random", "length": 48, "stages": "8,L:0.5:policy=random:ancestral/6"}
+{"custom_id": "posthoc", "length": 48, "stages": "4,L:0.4:policy=posthoc:confidence=nucleus"}
+{"custom_id": "greedy", "length": 48, "stages": "4:quota/4:order=left:T=0,L:0.5:quota/4:order=left:T=0"}
+{"custom_id": "whole", "length": 40, "stages": "L:quota/10,L:0.3:rule=inclusive"}
+{"custom_id": "twice", "length": 32, "stages": "4,L:0.25,L:0.25"}
+{"custom_id": "infill", "prompt_ids": [-1, 300, 301, -1, -1, -1, 17, -1, 900, 901], "length": 32}
+END
+replayed 2 "$model" --input "$work/tiny.jsonl"
+replayed 3 "$model" --tp 3 --input "$work/tiny.jsonl" --seed 2
+
+# Longer than the model's window: the cache slides, and refinement goes window by window.
+replayed 2 "$model" -n 2 --length 300 --stages 4,L:0.1:quota/4
+replayed 2 "$model" -n 2 --length 288 --variable-length --stages 4,L:0.1:quota/2
+
+/usr/bin/python3 "$reference/make_checkpoint.py" "$work/odd" --shards 2 >/dev/null || failed=1
+cat >"$work/odd.jsonl" <<'END'
+{"custom_id": "plain", "length": 64}
+{"custom_id": "prompt", "prompt_ids": [5, 6, 7, 8, 9], "length": 48, "stages": "4,8:0.5,L:0.3:quota/5"}
+{"custom_id": "long", "length": 160, "stages": "8,L:0.1:quota/4"}
+END
+replayed 2 "$work/odd" --input "$work/odd.jsonl"
+replayed 5 "$work/odd" --tp 5 --input "$work/odd.jsonl"
+
+((failed)) || echo "every draw was found again"
+exit "$failed"
