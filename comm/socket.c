@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "clock.h"
+#include "fault.h"
 #include "zap.h"
 
 /* A queue holds QUEUE messages for a peer that does not read. Milliseconds otherwise. */
@@ -289,7 +290,9 @@ status socket_send(socket *s, const frame *frames, int n, bool *sent)
     *sent = true;
     for (int i = 0; i < n; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < n ? ZMQ_SNDMORE : 0), rc;
-        do rc = zmq_send(s->zmq, frames[i].data, frames[i].size, flags);
+        do rc = i == 0 && fault_point(FAULT_SEND)
+                    ? -1
+                    : zmq_send(s->zmq, frames[i].data, frames[i].size, flags);
         while (rc < 0 && errno == EINTR);
         if (rc >= 0) continue;
         if (errno != EAGAIN && errno != EHOSTUNREACH)
@@ -323,7 +326,7 @@ static bool take_frame(socket *s, zmq_msg_t *m)
 {
     int n;
     zmq_msg_init(m);
-    do n = zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT);
+    do n = fault_point(FAULT_RECEIVE) ? -1 : zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n >= 0;
 }

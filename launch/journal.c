@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 
 #include "crc.h"
+#include "disk.h"
 #include "log.h"
 
 enum { APPLICATION_ID = 0x44694431 /* "DiD1" */, SCHEMA_VERSION = 1 };
@@ -309,7 +310,7 @@ status journal_open(journal **out, const char *path, const char *identity)
         return status_fail(DID_ENOMEM, "no memory for the state file %s", path);
     }
     status s;
-    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, disk_name()) !=
         SQLITE_OK)
         s = status_fail(DID_EIO, "state file %s: %s: %s", path, sqlite3_errmsg(j->db),
                         strerror(sqlite3_system_errno(j->db)));

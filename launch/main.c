@@ -7,6 +7,7 @@
 #include "cmd_show.h"
 #include "comm.h"
 #include "ending.h"
+#include "fault.h"
 #include "machine.h"
 #include "nearest.h"
 #include "options.h"
@@ -32,6 +33,7 @@ static int version(void)
     printf("MPI:  %s\n", comm_library());
     printf("BLAS: %s\n", machine_blas());
     printf("CPU:  %s\n", machine_cpu());
+    if (fault_kinds()) printf("Faults on demand: %s\n", fault_kinds());
     return END_DONE;
 }
 
@@ -64,6 +66,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+    if (fault_begin() != DID_OK) return ending_refuse(DID_EINVAL);
     if (argc < 2)
         return ending_refuse(status_fail(DID_EINVAL, "no command was given: see did --help"));
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 
 struct results {
@@ -59,9 +60,14 @@ status results_open(results **out, const char *path)
     return s;
 }
 
+static bool shorten(int fd, off_t size)
+{
+    return !fault_point(FAULT_TRUNCATE) && ftruncate(fd, size) == 0;
+}
+
 static status cut(results *r, off_t size)
 {
-    if (ftruncate(r->fd, size) != 0) return explain(r, "cannot cut");
+    if (!shorten(r->fd, size)) return explain(r, "cannot cut");
     r->size = size;
     return DID_OK;
 }
@@ -106,7 +112,7 @@ status results_resume(results *r, results_visit *visit, void *context)
 static bool write_all(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
+        ssize_t n = fault_point(FAULT_WRITE) ? -1 : write(fd, bytes, size);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return false;
         bytes += n;
@@ -120,7 +126,7 @@ static bool write_line(int fd, const char *line, size_t len)
 {
     struct iovec part[] = {{(void *)(uintptr_t)line, len}, {(void *)(uintptr_t) "\n", 1}};
     ssize_t      n;
-    do n = writev(fd, part, 2);
+    do n = fault_point(FAULT_WRITE) ? -1 : writev(fd, part, 2);
     while (n < 0 && errno == EINTR);
     if (n < 0) return false;
     size_t done = (size_t)n;
@@ -136,14 +142,14 @@ status results_append(results *r, const char *line)
         return DID_OK;
     }
     status s = explain(r, "cannot write");
-    if (r->plain && ftruncate(r->fd, r->size) != 0)
+    if (r->plain && !shorten(r->fd, r->size))
         log_warn("results", "%s: a torn last line stays: %s", r->name, strerror(errno));
     return s;
 }
 
 status results_sync(results *r)
 {
-    if (r->plain && fsync(r->fd) != 0) return explain(r, "cannot sync");
+    if (r->plain && (fault_point(FAULT_FSYNC) || fsync(r->fd) != 0)) return explain(r, "cannot sync");
     return DID_OK;
 }
 

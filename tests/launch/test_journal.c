@@ -29,7 +29,7 @@ static int set_up(void **state)
     if (!mkdtemp(f->folder)) return 1;
     snprintf(f->path, sizeof f->path, "%s/state", f->folder);
     for (int i = 0; i < N; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "d%d", i / 2);
         f->requests[i] = sample_request(id, i % 2, 12, 2);
     }

@@ -29,7 +29,7 @@ static int set_up(void **state)
     snprintf(f->state, sizeof f->state, "%s/state", f->folder);
     snprintf(f->output, sizeof f->output, "%s/out", f->folder);
     for (int i = 0; i < N; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "d%d", N - i);
         f->requests[i] = sample_request(id, i % 2, 12, 2);
     }
