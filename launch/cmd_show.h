@@ -1,4 +1,5 @@
-/* cmd_show.h - `did show`: a document that was generated, drawn on the terminal or as an HTML file. */
+/* cmd_show.h - `did show`: a document that was generated, drawn on the terminal or as an HTML
+ * file. */
 #ifndef DID_CMD_SHOW_H
 #define DID_CMD_SHOW_H
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 static const char *const names[MEASURES] = {
-    "nll", "perplexity", "perplexity-mean", "entropy", "repeated", "edits", "nfe", "rows", "gap"};
+    "nll",     "perplexity", "perplexity-mean", "perplexity-text",
+    "entropy", "repeated",   "edits",           "nfe",
+    "rows",    "gap"};
 
 const char *measure_name(measure m)
 {
@@ -33,7 +35,7 @@ static status measure_find(measure *out, const char *word)
         if (!strcmp(word, names[*out])) return DID_OK;
     return status_fail(DID_EFORMAT,
                        "claim: found \"%.40s\", expected nll, perplexity, perplexity-mean, "
-                       "entropy, repeated, edits, nfe, rows or gap",
+                       "perplexity-text, entropy, repeated, edits, nfe, rows or gap",
                        word);
 }
 

@@ -15,6 +15,7 @@ typedef enum {
     MEASURE_NLL,             /* nats per token, pooled */
     MEASURE_PERPLEXITY,      /* exp of it */
     MEASURE_PERPLEXITY_MEAN, /* mean of the documents' perplexities */
+    MEASURE_PERPLEXITY_TEXT, /* the same of their texts encoded again, as papers report it */
     MEASURE_ENTROPY,         /* unigram, nats, mean of the documents */
     MEASURE_REPEATED,        /* share of repeated 4-grams, mean of the documents */
     MEASURE_EDITS,           /* share of free tokens that refinement changed */

@@ -31,7 +31,6 @@ typedef struct key_row {
 static const key_row keys[] = {
     {.name = "stages", .lists = true, .kind = KEY_TEXT},
     {"length", true, KEY_WHOLE, AT(length), .low = 2, .high = 131072},
-    {"documents", false, KEY_WHOLE, AT(documents), .low = 1, .high = SPEC_DOCUMENTS_MAX},
     {"sampler", true, KEY_WORD, AT(usual.sampler), .words = samplers},
     {"steps", true, KEY_WHOLE, AT(usual.steps), .low = 1, .high = 1000000},
     {"order", true, KEY_WORD, AT(usual.order), .words = orders},
@@ -263,7 +262,6 @@ static status fill_name(spec_setting *s, const choice *c)
 static status fill(spec_setting *s, const choice *c, int section)
 {
     *s = (spec_setting){.section = section,
-                        .documents = 1,
                         .usual = {.sampler = -1, .nucleus = 0.9, .temperature = 1}};
     TRY(fill_keys(s, c));
     for (int i = 0; i < c->own->n; i++)

@@ -10,10 +10,11 @@
 /* What is needed while reading. */
 typedef struct reading {
     spec *out;
-    grid  common, own; /* own.name is NULL before the first section */
-    int   line;
+    grid  common, own;         /* own.name is NULL before the first section */
+    int   line;                /* 0: what is read stands in the changes */
     char *baseline, *frontier; /* names, until all settings are known */
-    int   baseline_line, frontier_line, seeds_line;
+    int   baseline_line, frontier_line;
+    char *changes; /* keys that the file says in vain, ";" between and behind them */
 } reading;
 
 static status no_memory(void)
@@ -67,8 +68,6 @@ static status append(char **to, const char *text)
 static status seeds_read(reading *r, const char *value)
 {
     spec *s = r->out;
-    if (r->seeds_line) return wrong(r, "seeds", value, "them to be said once");
-    r->seeds_line = r->line;
     for (s->n_seeds = 0; *value; value += strspn(value, " \t")) {
         char *end;
         errno = 0;
@@ -84,6 +83,16 @@ static status seeds_read(reading *r, const char *value)
     return DID_OK;
 }
 
+static status documents_read(reading *r, const char *value)
+{
+    char *end;
+    long  n = strtol(value, &end, 10);
+    if (*end || n < 1 || n > SPEC_DOCUMENTS_MAX)
+        return wrong(r, "documents", value, "a whole number from 1 to 100000");
+    r->out->documents = (int)n;
+    return DID_OK;
+}
+
 static status claim_add(reading *r, const char *value)
 {
     spec  *s = r->out;
@@ -95,6 +104,15 @@ static status claim_add(reading *r, const char *value)
     return good == DID_OK ? good : status_at(good, "%d", r->line);
 }
 
+/* Has this key been changed, so that the file's word does not count? */
+static bool overruled(const reading *r, const char *key)
+{
+    const char *at = r->changes;
+    for (; at && *at; at = strchr(at, ';') + 1)
+        if (strncmp(at, key, strlen(key)) == 0 && at[strlen(key)] == ';') return r->line > 0;
+    return false;
+}
+
 /* *mine: the key was one of the whole spec. */
 static status common_read(reading *r, const char *key, const char *value, bool *mine)
 {
@@ -103,6 +121,7 @@ static status common_read(reading *r, const char *key, const char *value, bool *
     if (!strcmp(key, "about")) return append(&r->out->about, value);
     if (!strcmp(key, "seeds")) return seeds_read(r, value);
     if (!strcmp(key, "claim")) return claim_add(r, value);
+    if (!strcmp(key, "documents")) return documents_read(r, value);
     if (!strcmp(key, "baseline")) {
         r->baseline_line = r->line;
         return replace(&r->baseline, value);
@@ -139,16 +158,20 @@ static status key_read(reading *r, const char *key, const char *value)
     if (!name_good(key, "-_")) return wrong(r, "key", key, "letters, digits, - and _");
     if (*value == '\0') return wrong(r, key, value, "a value");
     if (!r->own.name) {
+        if (overruled(r, key)) return DID_OK;
         TRY(common_read(r, key, value, &mine));
         if (mine) return DID_OK;
         if (!grid_knows(key) || !strcmp(key, "stages"))
             return wrong(
                 r, "key", key,
-                "title, about, seeds, baseline, frontier, claim, or a setting like length");
+                "title, about, documents, seeds, baseline, frontier, claim, or a setting like "
+                "length");
         if (strpbrk(value, " \t"))
             return wrong(r, key, value, "one value; lists belong to a section");
         return keep(r, &r->common, key, value);
     }
+    if (!strcmp(key, "documents"))
+        return wrong(r, key, value, "it before the first section: settings are compared in pairs");
     if (!strcmp(key, "about")) return append(&r->out->section[r->out->n_sections - 1].about, value);
     return keep(r, &r->own, key, value);
 }
@@ -254,6 +277,27 @@ static status names_resolve(reading *r)
 
 /* ---- the file ---- */
 
+/* "key=value; key=value" */
+static status changes_read(reading *r, char *rest)
+{
+    for (char *one; (one = strsep(&rest, ";"));) {
+        char *text = trim(one), *equals = strchr(text, '=');
+        if (*text == '\0') continue;
+        if (!equals) return wrong(r, "change", text, "key=value");
+        *equals = '\0';
+        const char *key = trim(text);
+        bool        known = grid_knows(key) || !strcmp(key, "documents") || !strcmp(key, "seeds");
+        if (!known || !strcmp(key, "stages"))
+            return wrong(r, "change", key, "documents, seeds, or a setting like length");
+        TRY(key_read(r, key, trim(equals + 1)));
+        char *longer;
+        if (asprintf(&longer, "%s%s;", r->changes ? r->changes : "", key) < 0) return no_memory();
+        free(r->changes);
+        r->changes = longer;
+    }
+    return DID_OK;
+}
+
 static status lines_read(reading *r, char *rest)
 {
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -269,7 +313,7 @@ static status lines_read(reading *r, char *rest)
 
 static status begin(spec *out, const char *text, const char *where)
 {
-    *out = (spec){.baseline = -1, .frontier = -1, .seed = {1}, .n_seeds = 1};
+    *out = (spec){.baseline = -1, .frontier = -1, .seed = {1}, .n_seeds = 1, .documents = 1};
     out->path = strdup(where);
     out->text = strdup(text);
     out->title = strdup(where);
@@ -282,20 +326,25 @@ static status located(const char *where)
 {
     char *sentence = strdup(status_message());
     if (!sentence) return no_memory();
-    status s = status_fail(DID_EFORMAT, "%s:%s", where, sentence);
+    bool   changed = strncmp(sentence, "0: ", 3) == 0;
+    status s = changed ? status_fail(DID_EFORMAT, "%s with its changes: %s", where, sentence + 3)
+                       : status_fail(DID_EFORMAT, "%s:%s", where, sentence);
     free(sentence);
     return s;
 }
 
-status spec_parse(spec *out, const char *text, const char *where)
+status spec_parse(spec *out, const char *text, const char *where, const char *changes)
 {
     reading r = {.out = out};
     TRY(begin(out, text, where));
-    char  *copy = strdup(text);
-    status s = copy ? lines_read(&r, copy) : no_memory();
+    char  *copy = strdup(text), *first = strdup(changes ? changes : "");
+    status s = copy && first ? changes_read(&r, first) : no_memory();
+    if (s == DID_OK) s = lines_read(&r, copy);
     free(copy);
+    free(first);
     free(r.baseline);
     free(r.frontier);
+    free(r.changes);
     grid_clear(&r.common);
     grid_clear(&r.own);
     return s == DID_EFORMAT ? located(where) : s;
@@ -315,7 +364,7 @@ static status slurp(char **out, FILE *from, const char *path)
     return DID_OK;
 }
 
-status spec_read(spec *out, const char *path)
+status spec_read(spec *out, const char *path, const char *changes)
 {
     char *text = NULL;
     *out = (spec){0};
@@ -323,7 +372,7 @@ status spec_read(spec *out, const char *path)
     if (!from) return status_fail(DID_EIO, "cannot read %s: %s", path, strerror(errno));
     status s = slurp(&text, from, path);
     fclose(from);
-    if (s == DID_OK) s = spec_parse(out, text, path);
+    if (s == DID_OK) s = spec_parse(out, text, path, changes);
     free(text);
     return s;
 }

@@ -3,11 +3,11 @@
  *   # a comment                           key = value, one per line; " #" begins a comment as well
  *   title     = How much to reopen        about = ... (may be repeated) is printed in the report
  *   length    = 256                       keys before the first section hold in every section
- *   documents = 64                        of each setting, for each seed
+ *   documents = 64                        of each setting, for each seed; not in a section
  *   seeds     = 11 12                     document i of a seed has the same random numbers in every
  *                                         setting, so settings are compared in pairs
  *   baseline  = draft                     the setting that changes are told against
- *   frontier  = drafts                    the section whose settings draw the perplexity-entropy line
+ *   frontier  = drafts                    the section that draws the perplexity-entropy line
  *   claim     = a sentence: nll(lowest remask=0.25) < nll(draft)            see claim.h
  *
  *   [draft]                               a section is a setting ...
@@ -19,8 +19,9 @@
  *
  * In a section, length, sampler, steps, order, nucleus, nucleus-rule, temperature, policy and
  * confidence (the words and meanings of did generate's options) and stages may be lists as well;
- * any other key must be used as {key} in stages. A setting of a grid is called
- * "lowest remask=0.25": the section and every value that varies. */
+ * reject = yes throws drafts away that repeat themselves, as published numbers do;
+ * any other key must be used as {key} in stages. A setting of a grid is called "lowest
+ * remask=0.25": the section and every value that varies. */
 #ifndef DID_SPEC_H
 #define DID_SPEC_H
 
@@ -35,6 +36,7 @@ enum {
     SPEC_VALUES_MAX = 8, /* keys of one section that vary */
     SPEC_SETTINGS_MAX = 2000,
     SPEC_SEEDS_MAX = 64,
+    SPEC_FRONTIER_MAX = 100, /* settings of the frontier */
     SPEC_DOCUMENTS_MAX = 100000,
     SPEC_FILE_BYTES_MAX = 1 << 20
 };
@@ -59,9 +61,8 @@ typedef struct spec_setting {
     int        line;    /* where its stages stand in the file */
     char      *stages;  /* values filled in */
     spec_usual usual;
-    int        length;    /* 0: the model's */
-    int        documents; /* per seed */
-    bool       reject;    /* throw drafts away that repeat themselves */
+    int        length; /* 0: the model's */
+    bool       reject; /* throw drafts away that repeat themselves */
     spec_value value[SPEC_VALUES_MAX];
     int        n_values;
 } spec_setting;
@@ -82,15 +83,17 @@ typedef struct spec {
     int           n_claims;
     uint64_t      seed[SPEC_SEEDS_MAX];
     int           n_seeds;
-    int           baseline; /* a setting; -1: none */
-    int           frontier; /* a section; -1: none */
+    int           documents; /* of each setting, for each seed */
+    int           baseline;  /* a setting; -1: none */
+    int           frontier;  /* a section; -1: none */
 } spec;
 
-/* Read the file `path`, or text that `where` stands for in sentences. The caller clears in any
- * case. Fails DID_EIO; DID_EFORMAT "FILE:LINE: ..." with what was found and what was expected;
- * DID_ENOMEM. Whether the stages can be run is the caller's to see. Local. */
-status spec_read(spec *out, const char *path);
-status spec_parse(spec *out, const char *text, const char *where);
+/* Read the file `path`, or text that `where` stands for in sentences. `changes` ("documents=25;
+ * seeds=1 2", NULL: none) holds in place of what the file says before its first section. The
+ * caller clears in any case. Fails DID_EIO; DID_EFORMAT "FILE:LINE: ..." with what was found and
+ * what was expected; DID_ENOMEM. Whether the stages can be run is the caller's to see. Local. */
+status spec_read(spec *out, const char *path, const char *changes);
+status spec_parse(spec *out, const char *text, const char *where, const char *changes);
 void   spec_clear(spec *s); /* Leaves it zeroed. Local. */
 
 int spec_find(const spec *s, const char *name); /* a setting's place; -1. Local. */

@@ -29,7 +29,6 @@ static const char whole[] = "# How much.\n"
                             "about = a line\n"
                             "stages = 4\n"
                             "nucleus = 0.7 1\n"
-                            "documents = 2\n"
                             "[refined]\n"
                             "stages = 4,L:{remask}:policy={policy}:quota/{n}\n"
                             "remask = 0.25 0.5\n"
@@ -41,7 +40,7 @@ static void everything_is_read(void **state)
 {
     spec s;
     (void)state;
-    if (spec_parse(&s, whole, "file") != DID_OK) fail_msg("%s", status_message());
+    if (spec_parse(&s, whole, "file", NULL) != DID_OK) fail_msg("%s", status_message());
     assert_string_equal(s.title, "Remask");
     assert_string_equal(s.about, "One. Two.");
     assert_int_equal(s.n_seeds, 2);
@@ -55,14 +54,13 @@ static void everything_is_read(void **state)
     const spec_setting *draft = &s.setting[0], *open = &s.setting[2], *fine = &s.setting[5];
     assert_string_equal(draft->name, "draft");
     assert_int_equal(draft->length, 64);
-    assert_int_equal(draft->documents, 5);
+    assert_int_equal(s.documents, 5);
     assert_int_equal(draft->usual.sampler, -1);
     assert_true(draft->usual.nucleus == 0.8);
     assert_int_equal(draft->line, 15);
 
     assert_string_equal(open->name, "drafts nucleus=1");
     assert_true(open->usual.nucleus == 1);
-    assert_int_equal(open->documents, 2);
 
     assert_string_equal(fine->name, "refined remask=0.5 policy=lowest");
     assert_string_equal(fine->stages, "4,L:0.5:policy=lowest:quota/16");
@@ -93,7 +91,7 @@ static void stages_can_be_a_list(void **state)
     assert_int_equal(spec_parse(&s,
                                 "claim = x: y: nll(a stages=4,L:0.5) > 2\n[a]\n"
                                 "stages = 4  4,L:0.5\n",
-                                "f"),
+                                "f", NULL),
                      DID_OK);
     assert_int_equal(s.n_settings, 2);
     assert_string_equal(s.setting[1].stages, "4,L:0.5");
@@ -106,7 +104,7 @@ static void stages_can_be_a_list(void **state)
 static void refused(const char *text, const char *says)
 {
     spec s;
-    assert_int_equal(spec_parse(&s, text, "f"), DID_EFORMAT);
+    assert_int_equal(spec_parse(&s, text, "f", NULL), DID_EFORMAT);
     assert_string_equal(status_message(), says);
     spec_clear(&s);
 }
@@ -116,8 +114,8 @@ static void refusals_name_the_line(void **state)
     (void)state;
     refused("", "f:1: the spec has no section, expected [name] and stages");
     refused("\nhello\n", "f:2: line: found \"hello\", expected key = value or [section]");
-    refused("lenght = 5\n", "f:1: key: found \"lenght\", expected title, about, seeds, baseline, "
-                            "frontier, claim, or a setting like length");
+    refused("lenght = 5\n", "f:1: key: found \"lenght\", expected title, about, documents, seeds, "
+                            "baseline, frontier, claim, or a setting like length");
     refused("length = \n", "f:1: length: found \"\", expected a value");
     refused("length = 8 16\n[a]\nstages = 4\n",
             "f:1: length: found \"8 16\", expected one value; lists belong to a section");
@@ -140,7 +138,12 @@ static void refusals_name_the_line(void **state)
     refused("policy = worst\n[a]\nstages = 4\n",
             "f:1: policy: found \"worst\", expected one of lowest, random, posthoc");
     refused("[a]\nstages = 4\ndocuments = 1 2\n",
-            "f:3: documents: found \"1 2\", expected one value");
+            "f:3: documents: found \"1 2\", expected it before the first section: settings are "
+            "compared in pairs");
+    refused("documents = 0\n", "f:1: documents: found \"0\", expected a whole number from 1 to "
+                               "100000");
+    refused("[a]\nstages = 4\nreject = no yes\n",
+            "f:3: reject: found \"no yes\", expected one value");
     refused("[a]\nstages = 4\nnucleus = 1 1\n", "f:2: two settings are called \"a nucleus=1\"");
     refused("[a]\nstages = 4\nstages = 8\n",
             "f:3: stages: found \"8\", expected the key once in a section");
@@ -164,8 +167,9 @@ static void bad_claims_are_refused(void **state)
                   "claim: found \"nll(a) < 2\", expected a sentence, a colon and a condition");
     claim_refused("x: nll(a)", "claim: found \" nll(a)\", expected a condition with <, > or =");
     claim_refused("x: 2 < nll(a)", "claim: found the number 2 in front, expected measure(setting)");
-    claim_refused("x: ppl(a) < 2", "claim: found \"ppl\", expected nll, perplexity, "
-                                   "perplexity-mean, entropy, repeated, edits, nfe, rows or gap");
+    claim_refused("x: ppl(a) < 2",
+                  "claim: found \"ppl\", expected nll, perplexity, "
+                  "perplexity-mean, perplexity-text, entropy, repeated, edits, nfe, rows or gap");
     claim_refused("x: nll a < 2", "claim: found \"nll a\", expected a number or measure(setting)");
     claim_refused("x: nll(a) < entropy(a)",
                   "claim: found nll and entropy, expected one measure on both sides");
@@ -174,6 +178,35 @@ static void bad_claims_are_refused(void **state)
     claim_refused("x: nll(b) < 2",
                   "claim: no setting is called \"b\"; the first one is called \"a\"");
     claim_refused("x: gap(a) < 0", "claim: gap needs a frontier");
+}
+
+/* What is said beside the file holds in place of what it says, and nowhere else. */
+static void changes_win(void **state)
+{
+    spec s;
+    (void)state;
+    assert_int_equal(spec_parse(&s, whole, "f", " documents=9 ;seeds = 3 4 5;nucleus=0.75; "),
+                     DID_OK);
+    assert_int_equal(s.documents, 9);
+    assert_int_equal(s.n_seeds, 3);
+    assert_true(s.seed[2] == 5);
+    assert_int_equal(s.setting[0].length, 64);
+    assert_true(s.setting[0].usual.nucleus == 0.75);
+    assert_true(s.setting[2].usual.nucleus == 1);
+    spec_clear(&s);
+
+    assert_int_equal(spec_parse(&s, whole, "f", "length"), DID_EFORMAT);
+    assert_string_equal(status_message(), "f with its changes: change: found \"length\", expected "
+                                          "key=value");
+    spec_clear(&s);
+    assert_int_equal(spec_parse(&s, whole, "f", "title=x"), DID_EFORMAT);
+    assert_string_equal(status_message(), "f with its changes: change: found \"title\", expected "
+                                          "documents, seeds, or a setting like length");
+    spec_clear(&s);
+    assert_int_equal(spec_parse(&s, whole, "f", "length=1"), DID_EFORMAT);
+    assert_string_equal(status_message(), "f with its changes: length: found \"1\", expected a "
+                                          "whole number from 2 to 131072");
+    spec_clear(&s);
 }
 
 /* Whatever a byte is turned into: a refusal or a spec, never a crash or a leak. */
@@ -190,7 +223,7 @@ static void mutations(void **state)
             size_t at = (seed >> 8) % (sizeof whole - 1);
             bad[at] = "=[]{}# \n\t1a,:()<"[(seed >> 4) % 16];
         }
-        status got = spec_parse(&s, bad, "f");
+        status got = spec_parse(&s, bad, "f", NULL);
         assert_true(got == DID_OK || got == DID_EFORMAT);
         spec_clear(&s);
     }
@@ -203,17 +236,17 @@ static void files_are_read(void **state)
     spec s;
     (void)state;
     assert_int_equal(write(fd, whole, sizeof whole - 1), sizeof whole - 1);
-    assert_int_equal(spec_read(&s, path), DID_OK);
+    assert_int_equal(spec_read(&s, path, NULL), DID_OK);
     assert_string_equal(s.path, path);
     assert_string_equal(s.text, whole);
     spec_clear(&s);
     assert_int_equal(write(fd, "", 1), 1);
-    assert_int_equal(spec_read(&s, path), DID_EFORMAT);
+    assert_int_equal(spec_read(&s, path, NULL), DID_EFORMAT);
     assert_non_null(strstr(status_message(), "is not a text file"));
     spec_clear(&s);
     close(fd);
     unlink(path);
-    assert_int_equal(spec_read(&s, path), DID_EIO);
+    assert_int_equal(spec_read(&s, path, NULL), DID_EIO);
     spec_clear(&s);
 }
 
@@ -223,6 +256,7 @@ int main(void)
                                        cmocka_unit_test(stages_can_be_a_list),
                                        cmocka_unit_test(refusals_name_the_line),
                                        cmocka_unit_test(bad_claims_are_refused),
+                                       cmocka_unit_test(changes_win),
                                        cmocka_unit_test(mutations),
                                        cmocka_unit_test(files_are_read)};
     return cmocka_run_group_tests(tests, NULL, NULL);
