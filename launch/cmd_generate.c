@@ -239,6 +239,7 @@ static ending finish_with(run *r, const report *mine)
                               .engine = r->engine,
                               .job = &r->job,
                               .set = r->set,
+                              .rows = comm_size(r->world) / r->plan.tp,
                               .documents = mine->documents,
                               .seconds = mine->seconds};
     status           s = r->task->finish(r->task->context, &about);

@@ -21,6 +21,7 @@ typedef struct cmd_generate_run {
     engine         *engine;
     const job      *job; /* rank 0 */
     const settings *set;
+    int             rows;      /* groups of ranks that share a model */
     int             documents; /* finished in this run; rank 0's word */
     double          seconds;   /* of the run by the clock; rank 0's word */
 } cmd_generate_run;
