@@ -1,10 +1,26 @@
 #include "status.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static _Thread_local char message[1024];
+
+/* Sentences quote what strangers wrote, and are cut where they grow long. What a terminal would obey
+ * and what is no character becomes "?", so that a sentence can be shown, and sent as JSON. */
+static void tidy(void)
+{
+    size_t size = strlen(message);
+    bool   whole = true;
+    for (size_t at = 0, step; at < size; at += step) {
+        step = utf8_step(message + at, size - at, &whole);
+        if (!whole) memset(message + at, '?', step);
+        if ((unsigned char)message[at] < ' ' || message[at] == 0x7f) message[at] = '?';
+    }
+}
 
 status status_fail(status code, const char *fmt, ...)
 {
@@ -12,6 +28,7 @@ status status_fail(status code, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
+    tidy();
     return code;
 }
 
@@ -25,6 +42,7 @@ status status_at(status code, const char *fmt, ...)
     snprintf(whole, sizeof whole, "%s: %s", where, message);
     whole[sizeof message - 1] = '\0';
     strcpy(message, whole);
+    tidy();
     return code;
 }
 

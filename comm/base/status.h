@@ -21,8 +21,9 @@ typedef enum {
 #undef X
 } status;
 
-/* Record why and return which. The sentence holds no newline and names what was found and what was
- * expected. Local; never fails. */
+/* Record why and return which. The sentence names what was found and what was expected. It is one
+ * line of UTF-8: control characters and bytes that are no character become "?". Local; never fails.
+ */
 status status_fail(status code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put "where: " in front of the sentence of this thread's last failure and return `code`. Local. */

@@ -48,6 +48,21 @@ static void test_long_sentences_are_cut(void **state)
     assert_int_equal(strlen(status_message()), 1023);
 }
 
+/* What strangers wrote cannot end the line, steer the terminal or keep a sentence out of JSON. */
+static void test_sentences_are_a_line_of_characters(void **state)
+{
+    (void)state;
+    status_fail(DID_EFORMAT, "found \"%s\"", "\x1b[31mred\r\n\x7f \xE2\x82\xAC \xff\xE2\x82");
+    assert_string_equal(status_message(), "found \"?[31mred??? \xE2\x82\xAC ???\"");
+    status_at(DID_EFORMAT, "%s", "a\nb");
+    assert_string_equal(status_message(), "a?b: found \"?[31mred??? \xE2\x82\xAC ???\"");
+    status_fail(DID_EFORMAT, "%1022d\xE2\x82\xAC", 1); /* one byte of the three has room */
+    assert_int_equal(strlen(status_message()), 1023);
+    assert_string_equal(status_message() + 1021, "1?");
+    status_at(DID_EFORMAT, "b");
+    assert_string_equal(status_message() + 1000, "                       ");
+}
+
 static int steps;
 
 static status step(status s)
@@ -101,6 +116,7 @@ int main(void)
         cmocka_unit_test(test_codes),
         cmocka_unit_test(test_sentence),
         cmocka_unit_test(test_long_sentences_are_cut),
+        cmocka_unit_test(test_sentences_are_a_line_of_characters),
         cmocka_unit_test(test_try),
         cmocka_unit_test(test_each_thread_has_its_own),
     };
