@@ -322,7 +322,9 @@ static status unpack_nll(document *d, const json_t *o)
         const json_t *value = json_array_get(array, (size_t)i);
         char          shown[JSONTEXT_SHOWN];
         d->nll[i] = json_is_null(value) ? NAN : (float)json_number_value(value);
-        if (json_is_null(value) || (json_is_number(value) && d->nll[i] >= NLL_MIN)) continue;
+        /* What is beyond an f32 is infinite now, and no sum of it could be written. */
+        if (json_is_null(value)) continue;
+        if (json_is_number(value) && d->nll[i] >= NLL_MIN && isfinite(d->nll[i])) continue;
         return status_fail(DID_EFORMAT, "nll: found %s at position %d, expected nats or null",
                            jsontext_show(shown, value), i);
     }

@@ -134,6 +134,8 @@ static void bad_checkpoints_are_refused(void **state)
     assert_int_equal(parcel_pack(&text, d, &r), DID_OK);
     refused(&r, text, "\"nll\":[null", "\"nll\":[\"x\"", "nll: found \"x\" at position 0");
     refused(&r, text, "\"nll\":[null", "\"nll\":[-3", "nll: found -3 at position 0");
+    refused(&r, text, "\"nll\":[null", "\"nll\":[1e39",
+            "nll: found 9.9999999999999994e38 at position 0");
     refused(&r, text, "\"nll\":[null,", "\"nll\":[", "nll: found 23 elements, expected 24");
     refused(&r, text, "\"step\":5", "\"step\":24", "step: found 24 in stage 1");
     free(text);
