@@ -72,9 +72,9 @@ status slip_pack(char **text, const request *r)
 /* A stage that measures says so and has no settings of sampling. */
 static status unpack_measure(stage *s, const json_t *o)
 {
-    int work_at;
-    TRY(field_word(o, "work", works, COUNT(works), &work_at));
-    s->work = (stage_work)work_at;
+    int measure_at;
+    TRY(field_word(o, "work", works + 1, COUNT(works) - 1, &measure_at));
+    s->work = (stage_work)(measure_at + 1);
     return field_int(o, "steps", s->work == WORK_BOUND ? 1 : 0, STEPS_MAX, &s->steps);
 }
 
@@ -90,6 +90,7 @@ static status unpack_stage(stage *s, const json_t *o, int n_models)
     TRY(field_int(o, "steps", 0, STEPS_MAX, &s->steps));
     TRY(field_word(o, "order", orders, COUNT(orders), &order_at));
     TRY(field_real(o, "nucleus", 0, 1, &s->nucleus));
+    if (s->nucleus == 0) return status_fail(DID_EFORMAT, "nucleus: found 0, expected a share");
     TRY(field_word(o, "rule", truncations, COUNT(truncations), &rule_at));
     TRY(field_real(o, "temperature", 0, HUGE_VAL, &s->temperature));
     TRY(field_word(o, "confidence", confidences, COUNT(confidences), &confidence_at));

@@ -100,6 +100,9 @@ static void refusals(void **state)
     refuses(text, "\"quota\"", "\"quotas\"", "sampler: found \"quotas\"");
     refuses(text, "\"steps\":32", "\"steps\":0", "steps: found 0");
     refuses(text, "\"remask\":0.25", "\"remask\":1.25", "remask: found 1.25");
+    refuses(text, "\"nucleus\":", "\"nucleus\":0,\"x\":", "nucleus: found 0, expected a share");
+    refuses(text, "\"remask\":", "\"work\":\"denoise\",\"remask\":",
+            "work: found \"denoise\", expected \"score\" or \"bound\"");
     refuses(text, "\"on\":false", "\"on\":0", "on: found 0");
     refuses(text, "\"stop\":[", "\"stop\":[\"\",", "stop: element 0");
     refuses(text, "\"restarts\":10", "\"restarts\":11", "content: found");
