@@ -212,10 +212,14 @@ static status identify(engine *e, comm *world)
 
 static void sign(engine *e, const kernels *k)
 {
-    bool blas = strcmp(k->name, "blas") == 0;
-    int  n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s%s%s models=",
-                      ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
-                      k->name, blas ? " on " : "", blas ? kernels_blas() : "");
+    char set[160];
+    snprintf(set, sizeof set, "%s", k->name);
+    if (strcmp(k->name, "blas") == 0)
+        snprintf(set, sizeof set, "%s on %s beside %s", k->name, kernels_blas(),
+                 kernels_available()[0]);
+    int n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s models=",
+                     ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
+                     set);
     for (int i = 0; i < e->settings.n_models && n < (int)sizeof e->signature; i++)
         n += snprintf(e->signature + n, sizeof e->signature - (size_t)n, "%s%016llx", i ? "," : "",
                       (unsigned long long)e->models[i].hash);

@@ -84,10 +84,8 @@ static void describe_cpu(void)
 
 static void prepare(void)
 {
-    kernels ref, blas;
+    kernels ref;
     ref_fill(&ref);
-    blas = ref;
-    blas_fill(&blas);
 #ifdef __x86_64__
     kernels wide = ref;
     if (has(AVX2) && has(FMA) && has(AVX512F) && has(AVX512BW) && has(AVX512DQ) && has(AVX512VL)) {
@@ -99,6 +97,9 @@ static void prepare(void)
         add_set("avx2", &wide);
     }
 #endif
+    /* The best this processor has, but for its products. */
+    kernels blas = room.n > 0 ? room.set[0] : ref;
+    blas_fill(&blas);
     add_set("blas", &blas);
     add_set("ref", &ref);
     describe_cpu();

@@ -5,7 +5,10 @@
  * better, in its own file with its own compiler flags.
  *
  * The law of this room: the bits of a row never depend on how many rows came with it, on where it
- * stands among them, or on what the others hold. All matrices are row-major f32. */
+ * stands among them, or on what the others hold. A BLAS does not know this law: OpenBLAS adds the
+ * rows of a group in different orders on its Haswell and Zen cores, and no panel height helps there.
+ * So the wide sets bring a product of their own, and the set "blas", which is held to the law by
+ * trying heights, is the yardstick beside them. All matrices are row-major f32. */
 #ifndef DID_KERNELS_H
 #define DID_KERNELS_H
 
@@ -89,8 +92,8 @@ static inline size_t key_tile_floats(int head_size)
  * knows it. Local. */
 const kernels *kernels_find(const char *name);
 
-/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (ref with
- * the linear of the BLAS) and "ref" the ones it has. Local. */
+/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (the best
+ * of the others with the linear of the BLAS) and "ref" the ones it has. Local. */
 const char *const *kernels_available(void);
 
 /* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,
