@@ -25,10 +25,13 @@ typedef struct made_up {
     uint64_t    seed;
 } made_up;
 
-/* Five heads of 64, nothing else round; and the smallest that is still a transformer. */
+/* Five heads of 64, nothing else round; as odd, but quick; the smallest transformer there is. */
 static const made_up made_up_odd = {.hidden = 320, .heads = 5, .layers = 3, .vocab = 1003,
                                     .mlp = 416, .cond = 24, .length = 96, .block = 4,
                                     .end = 17, .seed = 5};
+static const made_up made_up_small = {.hidden = 80, .heads = 5, .layers = 2, .vocab = 131,
+                                      .mlp = 72, .cond = 8, .length = 128, .block = 4, .end = 3,
+                                      .seed = 8};
 static const made_up made_up_toy = {.hidden = 8, .heads = 2, .layers = 1, .vocab = 6, .mlp = 32,
                                     .cond = 4, .length = 16, .block = 4, .end = 4, .seed = 4};
 

@@ -16,10 +16,6 @@
 static comm *world;
 static char  odd[MADE_UP_PATH], small[MADE_UP_PATH], toy[MADE_UP_PATH];
 
-/* As odd as the other, and quick. */
-static const made_up made_up_small = {.hidden = 80, .heads = 5, .layers = 2, .vocab = 131,
-                                      .mlp = 72, .cond = 8, .length = 128, .block = 4, .end = 3,
-                                      .seed = 8};
 enum { LENGTH = 100, ROWS = 260 };
 
 static void open_rig(rig *r, const char *dir, int tp, int rows, bool folded)
