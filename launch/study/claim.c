@@ -72,22 +72,15 @@ static status term_read(claim_term *t, const char *from, size_t size)
     return s;
 }
 
-/* "= number +- number" */
+/* What follows "=": a term, "+-" and a number. */
 static status tolerance_read(claim *c, const char *text)
 {
     const char *between = strstr(text, "+-");
-    if (!between)
-        return status_fail(DID_EFORMAT, "claim: found \"=%.40s\", expected = number +- number",
-                           text);
-    char *number = trimmed(text, (size_t)(between - text));
-    char *spread = trimmed(between + 2, strlen(between + 2));
-    bool  good = number && spread && number_read(&c->right.number, number) &&
-                number_read(&c->tolerance, spread) && c->tolerance >= 0;
-    free(number);
+    char       *spread = trimmed(between ? between + 2 : "", between ? strlen(between + 2) : 0);
+    bool        good = spread && number_read(&c->tolerance, spread) && c->tolerance >= 0;
     free(spread);
-    c->right.setting = -1;
-    if (good) return DID_OK;
-    return status_fail(DID_EFORMAT, "claim: found \"=%.40s\", expected = number +- number", text);
+    if (good) return term_read(&c->right, text, (size_t)(between - text));
+    return status_fail(DID_EFORMAT, "claim: found \"=%.40s\", expected = ... +- number", text);
 }
 
 /* The relation after a term; an "=" inside of "(lowest remask=0.25)" is none. */
@@ -114,8 +107,8 @@ static status condition_read(claim *c, const char *text)
                            "claim: found the number %g in front, expected "
                            "measure(setting)",
                            c->left.number);
-    if (c->relation == '=') return tolerance_read(c, at + 1);
-    TRY(term_read(&c->right, at + 1, strlen(at + 1)));
+    if (c->relation == '=') TRY(tolerance_read(c, at + 1));
+    else TRY(term_read(&c->right, at + 1, strlen(at + 1)));
     if (!c->right.name || c->left.what == c->right.what) return DID_OK;
     return status_fail(DID_EFORMAT, "claim: found %s and %s, expected one measure on both sides",
                        names[c->left.what], names[c->right.what]);

@@ -1,11 +1,12 @@
 /* claim.h - a sentence that a sweep can show to be true or false.
  *
  *   claim     = sentence ":" condition
- *   condition = term "<" term | term ">" term | term "=" number "+-" number
+ *   condition = term "<" term | term ">" term | term "=" term "+-" number
  *   term      = measure "(" setting ")" | number
  *
- * "<" and ">" hold when the whole interval of the difference lies on that side; "=" when the value
- * lies within the tolerance. Two settings are compared document by document. */
+ * "<" and ">" hold when the whole interval of the difference lies on that side. "=" holds
+ * between two settings when that interval lies within the tolerance, and for a number that
+ * somebody reported when the value does. Two settings are compared document by document. */
 #ifndef DID_CLAIM_H
 #define DID_CLAIM_H
 

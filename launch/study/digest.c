@@ -31,20 +31,16 @@ void digest_verdict(FILE *to, const sheet *s, const claim *c, const sheet_verdic
 {
     fprintf(to, "%s: ", c->sentence);
     term(to, &c->left);
-    if (c->relation == '=') {
-        fprintf(to, " = ");
-        range(to, &v->left);
-        fprintf(to, ", claimed %g +- %g", c->right.number, c->tolerance);
-    } else if (c->right.setting < 0) {
-        fprintf(to, " = ");
-        range(to, &v->left);
-        fprintf(to, ", claimed %s %g", c->relation == '<' ? "below" : "above", c->right.number);
-    } else {
+    if (c->right.setting >= 0) {
         fprintf(to, " - ");
         term(to, &c->right);
-        fprintf(to, " = ");
-        range(to, &v->difference);
     }
+    fprintf(to, " = ");
+    range(to, c->right.setting >= 0 ? &v->difference : &v->left);
+    if (c->relation != '=' && c->right.setting < 0)
+        fprintf(to, ", claimed %s %g", c->relation == '<' ? "below" : "above", c->right.number);
+    else if (c->right.setting < 0) fprintf(to, ", claimed %g +- %g", c->right.number, c->tolerance);
+    else if (c->relation == '=') fprintf(to, ", claimed within %g", c->tolerance);
     company(to, s, c);
 }
 

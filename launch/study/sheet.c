@@ -123,13 +123,20 @@ static status difference(sheet_value *out, const sheet *s, const claim *c,
     return DID_OK;
 }
 
+/* A number that somebody reported has an interval of its own, which nobody knows. */
+static bool close_enough(const sheet_verdict *v, const claim *c)
+{
+    if (c->right.setting < 0) return fabs(v->difference.value) <= c->tolerance;
+    return v->difference.range.low >= -c->tolerance && v->difference.range.high <= c->tolerance;
+}
+
 status sheet_judge(sheet_verdict *out, const sheet *s, const claim *c)
 {
     *out = (sheet_verdict){.left = term(s, &c->left), .right = term(s, &c->right)};
     TRY(difference(&out->difference, s, c, out));
     if (c->relation == '<') out->passed = out->difference.range.high < 0;
     if (c->relation == '>') out->passed = out->difference.range.low > 0;
-    if (c->relation == '=') out->passed = fabs(out->difference.value) <= c->tolerance;
+    if (c->relation == '=') out->passed = close_enough(out, c);
     return DID_OK;
 }
 

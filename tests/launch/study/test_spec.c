@@ -173,8 +173,10 @@ static void bad_claims_are_refused(void **state)
     claim_refused("x: nll a < 2", "claim: found \"nll a\", expected a number or measure(setting)");
     claim_refused("x: nll(a) < entropy(a)",
                   "claim: found nll and entropy, expected one measure on both sides");
-    claim_refused("x: nll(a) = 2", "claim: found \"= 2\", expected = number +- number");
-    claim_refused("x: nll(a) = 2 +- -1", "claim: found \"= 2 +- -1\", expected = number +- number");
+    claim_refused("x: nll(a) = 2", "claim: found \"= 2\", expected = ... +- number");
+    claim_refused("x: nll(a) = 2 +- -1", "claim: found \"= 2 +- -1\", expected = ... +- number");
+    claim_refused("x: nll(a) = b +- 1", "claim: found \"b\", expected a number or "
+                                        "measure(setting)");
     claim_refused("x: nll(b) < 2",
                   "claim: no setting is called \"b\"; the first one is called \"a\"");
     claim_refused("x: gap(a) < 0", "claim: gap needs a frontier");
