@@ -1,17 +1,12 @@
 #include "journal.h"
 
-#include <errno.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include "crc.h"
-#include "disk.h"
 #include "log.h"
-
-enum { APPLICATION_ID = 0x44694431 /* "DiD1" */, SCHEMA_VERSION = 1 };
+#include "statefile.h"
 
 typedef enum { FIND, ADD, CHANGE, ALL, DROP, QUERIES } query;
 static const char *const sql[QUERIES] = {
@@ -33,10 +28,8 @@ static const char schema[] =
     " checkpoint TEXT, record TEXT, sum INTEGER NOT NULL, UNIQUE (custom_id, sample));";
 
 struct journal {
-    sqlite3      *db;
+    statefile     file;
     sqlite3_stmt *query[QUERIES];
-    char         *path;
-    bool          fresh;
     int           damaged;
 };
 
@@ -72,41 +65,19 @@ static uint32_t sum_of(const row *r)
 
 static status explain(const journal *j, const char *doing)
 {
-    int code = sqlite3_errcode(j->db) & 0xff;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return status_fail(DID_EIO, "state file %s is in use by another process", j->path);
-    if (code == SQLITE_NOTADB)
-        return status_fail(DID_EFORMAT, "%s is not a state file of did", j->path);
-    if (code == SQLITE_CORRUPT)
-        return status_fail(DID_EFORMAT, "state file %s is damaged: %s", j->path,
-                           sqlite3_errmsg(j->db));
-    return status_fail(code == SQLITE_NOMEM ? DID_ENOMEM : DID_EIO, "state file %s: %s: %s",
-                       j->path, doing, sqlite3_errmsg(j->db));
+    return statefile_explain(&j->file, doing);
 }
 
 static status execute(journal *j, const char *text)
 {
-    return sqlite3_exec(j->db, text, NULL, NULL, NULL) == SQLITE_OK ? DID_OK : explain(j, text);
-}
-
-/* The first column of the first row that `text` gives, as a number or as text (either may be
- * NULL). */
-static status ask(journal *j, const char *text, int64_t *number, char *word, size_t size)
-{
-    sqlite3_stmt *s;
-    if (sqlite3_prepare_v2(j->db, text, -1, &s, NULL) != SQLITE_OK) return explain(j, text);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
-    if (found && number) *number = sqlite3_column_int64(s, 0);
-    if (found && word) snprintf(word, size, "%s", (const char *)sqlite3_column_text(s, 0));
-    sqlite3_finalize(s);
-    return found ? DID_OK : explain(j, text);
+    return statefile_execute(&j->file, text);
 }
 
 /* All or nothing: `result` decides how the transaction ends, and is what happened before it. */
 static status conclude(journal *j, status result)
 {
     if (result == DID_OK) result = execute(j, "COMMIT");
-    if (result != DID_OK) sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+    if (result != DID_OK) sqlite3_exec(j->file.db, "ROLLBACK", NULL, NULL, NULL);
     return result;
 }
 
@@ -122,67 +93,13 @@ static status run(journal *j, query q)
 
 /* ---- opening ---- */
 
-/* Write-ahead logs rely on the memory of one host; these file systems are seen from several. */
-static bool on_network(const char *path)
-{
-    static const unsigned long magic[] = {
-        0x6969 /* NFS */,      0xff534d42 /* CIFS */,   0xfe534d42 /* SMB2 */,
-        0x5346414f /* AFS */,  0x0bd00bd0 /* Lustre */, 0x19830326 /* BeeGFS */,
-        0x47504653 /* GPFS */, 0x00c36400 /* Ceph */,
-    };
-    struct statfs fs;
-    if (statfs(path, &fs) != 0) return false;
-    for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++)
-        if (((unsigned long)fs.f_type & 0xffffffffu) == magic[i]) return true;
-    return false;
-}
-
-static status choose_mode(journal *j)
-{
-    char mode[16] = "";
-    TRY(execute(j, "PRAGMA synchronous = FULL"));
-    if (!on_network(j->path)) TRY(ask(j, "PRAGMA journal_mode = WAL", NULL, mode, sizeof mode));
-    if (strcmp(mode, "wal") == 0) return DID_OK;
-    TRY(ask(j, "PRAGMA journal_mode = TRUNCATE", NULL, mode, sizeof mode));
-    if (strcmp(mode, "truncate") != 0)
-        return status_fail(DID_EIO,
-                           "state file %s: found journal mode %s, expected wal or truncate",
-                           j->path, mode);
-    log_say("journal", "%s cannot have a write-ahead log here: journal mode TRUNCATE", j->path);
-    return DID_OK;
-}
-
-/* Is it ours, of this version, and whole? Changes nothing. */
-static status check_file(journal *j)
-{
-    int64_t id, version, objects;
-    char    found[200] = "";
-    TRY(ask(j, "PRAGMA application_id", &id, NULL, 0));
-    TRY(ask(j, "PRAGMA user_version", &version, NULL, 0));
-    TRY(ask(j, "SELECT count(*) FROM sqlite_schema", &objects, NULL, 0));
-    j->fresh = id == 0 && version == 0 && objects == 0;
-    if (j->fresh) return DID_OK;
-    if (id != APPLICATION_ID)
-        return status_fail(DID_EFORMAT, "%s is a database, but not a state file of did", j->path);
-    if (version != SCHEMA_VERSION)
-        return status_fail(DID_EFORMAT, "state file %s has version %lld, this program reads %d",
-                           j->path, (long long)version, SCHEMA_VERSION);
-    TRY(ask(j, "PRAGMA integrity_check(1)", NULL, found, sizeof found));
-    if (strcmp(found, "ok") != 0)
-        return status_fail(DID_EFORMAT, "state file %s is damaged: %s", j->path, found);
-    return DID_OK;
-}
-
 static status create(journal *j, const char *identity)
 {
-    char text[80];
     TRY(execute(j, schema));
-    snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION_ID, SCHEMA_VERSION);
-    TRY(execute(j, text));
+    TRY(statefile_mark(&j->file));
     sqlite3_stmt *s;
     const char   *insert = "INSERT INTO job VALUES (1, ?1, ?2)";
-    if (sqlite3_prepare_v2(j->db, insert, -1, &s, NULL) != SQLITE_OK) return explain(j, insert);
+    if (sqlite3_prepare_v2(j->file.db, insert, -1, &s, NULL) != SQLITE_OK) return explain(j, insert);
     sqlite3_bind_text(s, 1, identity, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, sum_text(0, identity));
     status result = sqlite3_step(s) == SQLITE_DONE ? DID_OK : explain(j, insert);
@@ -217,31 +134,44 @@ static status compare_identity(const journal *j, const char *found, const char *
             return status_fail(DID_EINVAL,
                                "state file %s belongs to another job: its %.*s is \"%.*s\","
                                " this run has \"%.*s\"",
-                               j->path, (int)name, at, (int)old_len, old, (int)new_len, new);
+                               j->file.path, (int)name, at, (int)old_len, old, (int)new_len, new);
         at += len + (at[len] == '\n');
     }
     return status_fail(DID_EINVAL,
                        "state file %s belongs to another job: it knows settings that this"
                        " run has not",
-                       j->path);
+                       j->file.path);
 }
 
-static status check_identity(journal *j, const char *identity)
+/* The identity of the job that the file belongs to, malloc'ed. */
+static status read_identity(journal *j, char **identity)
 {
     sqlite3_stmt *s;
     const char   *select = "SELECT identity, sum FROM job";
-    if (sqlite3_prepare_v2(j->db, select, -1, &s, NULL) != SQLITE_OK) return explain(j, select);
-    status      result;
+    *identity = NULL;
+    if (sqlite3_prepare_v2(j->file.db, select, -1, &s, NULL) != SQLITE_OK)
+        return explain(j, select);
     const char *found =
         sqlite3_step(s) == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    status result = DID_OK;
     if (!found || sum_text(0, found) != sqlite3_column_int64(s, 1))
         result = status_fail(DID_EFORMAT,
                              "state file %s is damaged: the sum of the job's record does"
                              " not match",
-                             j->path);
-    else result = compare_identity(j, found, identity);
+                             j->file.path);
+    else if (!(*identity = strdup(found)))
+        result = status_fail(DID_ENOMEM, "no memory for the state file %s", j->file.path);
     sqlite3_finalize(s);
     return result;
+}
+
+static status check_identity(journal *j, const char *identity)
+{
+    char *found;
+    TRY(read_identity(j, &found));
+    status s = compare_identity(j, found, identity);
+    free(found);
+    return s;
 }
 
 static const char *column_text(sqlite3_stmt *s, int i)
@@ -255,6 +185,13 @@ static row row_at(sqlite3_stmt *s)
                  sqlite3_column_int(s, 4), column_text(s, 5),        column_text(s, 6)};
 }
 
+/* Does the row that ALL stands on carry its own sum, and a state that there is? */
+static bool is_sound(sqlite3_stmt *s, const row *r)
+{
+    return r->custom_id && r->state >= JOURNAL_QUEUED && r->state <= JOURNAL_FAILED &&
+           sum_of(r) == sqlite3_column_int64(s, 7);
+}
+
 /* Name and drop the rows whose sum does not match. Deleting the row that a scan stands on is
  * allowed. */
 static status drop_damaged(journal *j)
@@ -264,12 +201,10 @@ static status drop_damaged(journal *j)
     int           code;
     while ((code = sqlite3_step(s)) == SQLITE_ROW && result == DID_OK) {
         row r = row_at(s);
-        if (r.custom_id && r.state >= JOURNAL_QUEUED && r.state <= JOURNAL_FAILED &&
-            sum_of(&r) == sqlite3_column_int64(s, 7))
-            continue;
+        if (is_sound(s, &r)) continue;
         log_warn("journal",
-                 "%s: the record of document \"%.60s\" sample %d is damaged and not used", j->path,
-                 r.custom_id ? r.custom_id : "", r.sample);
+                 "%s: the record of document \"%.60s\" sample %d is damaged and not used",
+                 j->file.path, r.custom_id ? r.custom_id : "", r.sample);
         j->damaged++;
         sqlite3_bind_int64(j->query[DROP], 1, sqlite3_column_int64(s, 0));
         result = run(j, DROP);
@@ -282,7 +217,7 @@ static status drop_damaged(journal *j)
 static status prepare(journal *j)
 {
     for (int q = 0; q < QUERIES; q++)
-        if (sqlite3_prepare_v3(j->db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &j->query[q], NULL) !=
+        if (sqlite3_prepare_v3(j->file.db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &j->query[q], NULL) !=
             SQLITE_OK)
             return explain(j, sql[q]);
     return DID_OK;
@@ -290,33 +225,54 @@ static status prepare(journal *j)
 
 static status bring_up(journal *j, const char *identity)
 {
-    TRY(execute(j, "PRAGMA locking_mode = EXCLUSIVE"));
-    TRY(execute(j, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON"));
-    TRY(check_file(j));
-    TRY(choose_mode(j));
+    const wal_report *log = &j->file.log;
+    if (wal_damaged(log)) j->damaged += log->header ? (int)log->lost : 1;
     TRY(execute(j, "BEGIN EXCLUSIVE"));
-    status s = j->fresh ? create(j, identity) : check_identity(j, identity);
+    status s = j->file.fresh ? create(j, identity) : check_identity(j, identity);
     if (s == DID_OK) s = prepare(j);
     if (s == DID_OK) s = drop_damaged(j);
     return conclude(j, s);
 }
 
+static status make(journal **out)
+{
+    *out = calloc(1, sizeof **out);
+    return *out ? DID_OK : status_fail(DID_ENOMEM, "no memory for a state file");
+}
+
 status journal_open(journal **out, const char *path, const char *identity)
 {
-    journal *j = calloc(1, sizeof *j);
-    *out = j;
-    if (!j || !(j->path = strdup(path))) {
-        journal_close(out);
-        return status_fail(DID_ENOMEM, "no memory for the state file %s", path);
-    }
-    status s;
-    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, disk_name()) !=
-        SQLITE_OK)
-        s = status_fail(DID_EIO, "state file %s: %s: %s", path, sqlite3_errmsg(j->db),
-                        strerror(sqlite3_system_errno(j->db)));
-    else s = bring_up(j, identity);
+    TRY(make(out));
+    status s = statefile_open(&(*out)->file, path);
+    if (s == DID_OK) s = bring_up(*out, identity);
     if (s != DID_OK) journal_close(out);
     return s;
+}
+
+/* The job's own row, without anybody to compare it with. */
+static status check_job(journal *j)
+{
+    char *identity;
+    TRY(read_identity(j, &identity));
+    free(identity);
+    return DID_OK;
+}
+
+status journal_look(journal **out, const char *path, journal_say *say, void *context)
+{
+    TRY(make(out));
+    journal *j = *out;
+    status   s = statefile_look(&j->file, path);
+    if (s == DID_OK) s = statefile_check(&j->file, say, context);
+    if (s == DID_OK && !j->file.fresh) s = check_job(j);
+    if (s == DID_OK && !j->file.fresh) s = prepare(j);
+    if (s != DID_OK) journal_close(out);
+    return s;
+}
+
+const wal_report *journal_log(const journal *j)
+{
+    return &j->file.log;
 }
 
 void journal_close(journal **out)
@@ -325,14 +281,13 @@ void journal_close(journal **out)
     *out = NULL;
     if (!j) return;
     for (int q = 0; q < QUERIES; q++) sqlite3_finalize(j->query[q]);
-    sqlite3_close(j->db);
-    free(j->path);
+    statefile_close(&j->file);
     free(j);
 }
 
 bool journal_fresh(const journal *j)
 {
-    return j->fresh;
+    return j->file.fresh;
 }
 
 int journal_damaged(const journal *j)
@@ -383,7 +338,7 @@ static status submit_one(journal *j, const request *q, journal_state *state)
             s = status_fail(DID_EINVAL,
                             "state file %s knows document \"%.60s\" sample %d with another"
                             " content",
-                            j->path, q->custom_id, q->sample);
+                            j->file.path, q->custom_id, q->sample);
     }
     forget(j);
     if (s != DID_OK || known) return s;
@@ -411,7 +366,7 @@ static status write_one(journal *j, const journal_change *c)
     TRY(s);
     if (!known)
         return status_fail(DID_EINVAL, "state file %s does not know document \"%.60s\" sample %d",
-                           j->path, c->custom_id, c->sample);
+                           j->file.path, c->custom_id, c->sample);
     bool over = c->state == JOURNAL_DONE || c->state == JOURNAL_FAILED;
     row  r = {c->custom_id,         c->sample, old.content, (int)c->state, over ? NULL : c->text,
              over ? c->text : NULL};
@@ -454,6 +409,23 @@ status journal_each(journal *j, journal_visit *visit, void *context)
     while ((code = sqlite3_step(s)) == SQLITE_ROW && result == DID_OK) {
         row r = row_at(s);
         if (r.record) result = visit(context, r.custom_id, r.sample, r.record);
+    }
+    if (result == DID_OK && code != SQLITE_DONE) result = explain(j, "reading");
+    sqlite3_reset(s);
+    return result;
+}
+
+status journal_scan(journal *j, journal_seen *seen, void *context)
+{
+    sqlite3_stmt *s = j->query[ALL];
+    status        result = DID_OK;
+    int           code = SQLITE_DONE;
+    if (j->file.fresh) return DID_OK;
+    while (result == DID_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        row         r = row_at(s);
+        journal_row out = {r.custom_id ? r.custom_id : "", r.sample, (journal_state)r.state,
+                           r.checkpoint, r.record, is_sound(s, &r)};
+        result = seen(context, &out);
     }
     if (result == DID_OK && code != SQLITE_DONE) result = explain(j, "reading");
     sqlite3_reset(s);

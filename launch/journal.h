@@ -11,6 +11,7 @@
 
 #include "request.h"
 #include "status.h"
+#include "wal.h"
 
 typedef struct journal journal;
 
@@ -32,7 +33,7 @@ status journal_open(journal **out, const char *path, const char *identity);
 void   journal_close(journal **j);
 
 bool journal_fresh(const journal *j);   /* made by journal_open, not found. Local. */
-int  journal_damaged(const journal *j); /* rows that were dropped. Local. */
+int  journal_damaged(const journal *j); /* rows dropped, commits lost in the log. Local. */
 
 /* Make sure all requests are in; state[n] receives where each stands. One transaction. Asking again
  * changes nothing. Fails DID_EINVAL when an id is known with another content. Leader. */
@@ -49,5 +50,28 @@ status journal_read(journal *j, const char *custom_id, int sample, bool *known,
 /* Called with every finished record, in the order of submission. Leader. */
 typedef status journal_visit(void *context, const char *custom_id, int sample, const char *record);
 status         journal_each(journal *j, journal_visit *visit, void *context);
+
+/* ---- to look only ---- */
+
+/* Open the state file of whatever job, changing nothing; `say` is told what SQLite finds wrong in
+ * its structure. Fails as journal_open and statefile_look. Leader. */
+typedef void journal_say(void *context, const char *sentence);
+status       journal_look(journal **out, const char *path, journal_say *say, void *context);
+
+/* Its write-ahead log as it was found. Borrowed. Local. */
+const wal_report *journal_log(const journal *j);
+
+/* A row as it stands; nothing of one that is not sound may be used. */
+typedef struct journal_row {
+    const char   *custom_id;
+    int           sample;
+    journal_state state;
+    const char   *checkpoint, *record; /* NULL: none */
+    bool          sound;               /* its sum matches */
+} journal_row;
+
+/* Called with every row, in the order of submission. Leader. */
+typedef status journal_seen(void *context, const journal_row *row);
+status         journal_scan(journal *j, journal_seen *seen, void *context);
 
 #endif

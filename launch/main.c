@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cmd_fsck.h"
 #include "cmd_generate.h"
 #include "cmd_show.h"
 #include "comm.h"
@@ -20,7 +21,8 @@ typedef struct command {
 } command;
 
 static const command commands[] = {{&settings_table, cmd_generate},
-                                   {&cmd_show_table, cmd_show}};
+                                   {&cmd_show_table, cmd_show},
+                                   {&cmd_fsck_table, cmd_fsck}};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

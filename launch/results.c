@@ -72,20 +72,46 @@ static status cut(results *r, off_t size)
     return DID_OK;
 }
 
-static status show_lines(results *r, FILE *from, results_visit *visit, void *context)
+/* Every line with a newline; *whole is their size. */
+static status show_lines(const char *name, FILE *from, results_visit *visit, void *context,
+                         off_t *whole)
 {
     char   *line = NULL;
     size_t  room = 0;
     ssize_t len;
-    off_t   whole = 0;
     status  s = DID_OK;
+    *whole = 0;
+    errno = 0;
     while (s == DID_OK && (len = getline(&line, &room, from)) > 0 && line[len - 1] == '\n') {
         line[len - 1] = '\0';
         s = visit(context, line, (size_t)len - 1);
-        whole += len;
+        *whole += len;
     }
-    if (s == DID_OK && ferror(from)) s = explain(r, "cannot read");
+    if (s == DID_OK && !feof(from))
+        s = status_fail(errno == ENOMEM ? DID_ENOMEM : DID_EIO, "output %s: cannot read: %s", name,
+                        strerror(errno));
     free(line);
+    return s;
+}
+
+status results_look(const char *path, results_visit *visit, void *context, long long *torn)
+{
+    struct stat st;
+    off_t       whole = 0;
+    FILE       *from = fopen(path, "r");
+    if (!from) return status_fail(DID_EIO, "output %s: cannot open: %s", path, strerror(errno));
+    status s = show_lines(path, from, visit, context, &whole);
+    if (s == DID_OK && fstat(fileno(from), &st) != 0)
+        s = status_fail(DID_EIO, "output %s: cannot read: %s", path, strerror(errno));
+    if (s == DID_OK) *torn = (long long)(st.st_size - whole);
+    fclose(from);
+    return s;
+}
+
+static status show_and_cut(results *r, FILE *from, results_visit *visit, void *context)
+{
+    off_t  whole;
+    status s = show_lines(r->name, from, visit, context, &whole);
     if (s != DID_OK || whole == r->size) return s;
     log_say("results", "%s: cut a torn last line of %lld bytes", r->name,
             (long long)(r->size - whole));
@@ -103,7 +129,7 @@ status results_resume(results *r, results_visit *visit, void *context)
         return s;
     }
     rewind(from);
-    status s = show_lines(r, from, visit, context);
+    status s = show_and_cut(r, from, visit, context);
     fclose(from);
     return s;
 }

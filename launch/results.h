@@ -19,6 +19,10 @@ status results_open(results **out, const char *path);
 typedef status results_visit(void *context, const char *line, size_t size);
 status         results_resume(results *r, results_visit *visit, void *context);
 
+/* The same of the file at `path`, changing nothing: *torn receives the bytes behind the last
+ * newline. Leader. */
+status results_look(const char *path, results_visit *visit, void *context, long long *torn);
+
 /* One more line. Fails DID_EIO naming the file; what was written of the line is cut off again.
  * Leader. */
 status results_append(results *r, const char *line);

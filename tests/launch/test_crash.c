@@ -7,140 +7,16 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "fault.h"
 #include "journal.h"
-#include "ledger.h"
-#include "sample.h"
+#include "noop.h"
 
-enum { N = 5, POINTS_MAX = 5000 };
+enum { N = NOOP_N, POINTS_MAX = 5000 };
 enum { FINISHED = 0, REFUSED = 3, UNTOUCHED = 4, KILLED = 137, SKIPPED = 77 };
 
-typedef struct fixture {
-    char            folder[64], state[96], output[96], acks[96], said[96];
-    request         requests[N];
-    record_rules    rules;
-    ledger_settings settings;
-} fixture;
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    /* Memory where there is such a thing: nothing here depends on what a sync does to a disk. */
-    strcpy(f->folder, access("/dev/shm", W_OK) ? "/tmp/did-crash-XXXXXX" : "/dev/shm/did-XXXXXX");
-    if (!mkdtemp(f->folder)) return 1;
-    snprintf(f->state, sizeof f->state, "%s/state", f->folder);
-    snprintf(f->output, sizeof f->output, "%s/out", f->folder);
-    snprintf(f->acks, sizeof f->acks, "%s/acks", f->folder);
-    snprintf(f->said, sizeof f->said, "%s/said", f->folder);
-    for (int i = 0; i < N; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "d%d", i);
-        f->requests[i] = sample_request(id, 0, 12, 2);
-    }
-    f->rules = (record_rules){.parcels = sample_rules(false), .signature = "did/1 test"};
-    f->settings = (ledger_settings){.requests = f->requests,
-                                    .n_requests = N,
-                                    .rules = &f->rules,
-                                    .state = f->state,
-                                    .output = f->output};
-    *state = f;
-    return 0;
-}
-
-static void clear_files(const fixture *f)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s-wal", f->state);
-    unlink(path);
-    snprintf(path, sizeof path, "%s-journal", f->state);
-    unlink(path);
-    unlink(f->state);
-    unlink(f->output);
-    unlink(f->acks);
-    unlink(f->said);
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    for (int i = 0; i < N; i++) request_clear(&f->requests[i]);
-    clear_files(f);
-    int left = rmdir(f->folder);
-    free(f);
-    return left;
-}
-
-/* ---- the job ---- */
-
-/* Long enough to fill pages of the state file, and recognised as a record. */
-static void line_for(char line[2000], int i)
-{
-    char text[1500];
-    memset(text, 'a' + i, sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    snprintf(line, 2000, "{\"custom_id\": \"d%d\", \"sample\": 0, \"text\": \"%s\"}", i, text);
-}
-
-/* What somebody was told: "s" all are submitted, "c3" checkpoint of document 3, "d3" its record. */
-static void acknowledge(int acks, char what, int i)
-{
-    char word[16];
-    int  n = snprintf(word, sizeof word, "%c%d\n", what, i);
-    if (write(acks, word, (size_t)n) != n) _exit(9);
-}
-
-/* Save every document and finish it, two per commit, telling what is safe. */
-static status work(ledger *l, int acks)
-{
-    int64_t serial[2] = {0};
-    acknowledge(acks, 's', 0);
-    while (serial[0] >= 0) {
-        int n = 0;
-        for (int k = 0; k < 2; k++) {
-            char *checkpoint;
-            TRY(ledger_take(l, &serial[k], &checkpoint));
-            free(checkpoint);
-            if (serial[k] < 0) break;
-            char *text = strdup("a checkpoint");
-            if (!text) return status_fail(DID_ENOMEM, "no memory");
-            TRY(ledger_save(l, serial[k], text));
-            n++;
-        }
-        TRY(ledger_commit(l));
-        for (int k = 0; k < n; k++) acknowledge(acks, 'c', (int)serial[k]);
-        for (int k = 0; k < n; k++) {
-            char line[2000], *text;
-            line_for(line, (int)serial[k]);
-            if (!(text = strdup(line))) return status_fail(DID_ENOMEM, "no memory");
-            TRY(ledger_finish(l, serial[k], text, false));
-        }
-        TRY(ledger_commit(l));
-        for (int k = 0; k < n; k++) acknowledge(acks, 'd', (int)serial[k]);
-        if (n < 2) break;
-    }
-    return ledger_sync(l);
-}
-
-static status job(const fixture *f)
-{
-    ledger *l;
-    int     acks = open(f->acks, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    status  s = ledger_open(&l, &f->settings);
-    if (s == DID_OK) {
-        s = work(l, acks);
-        status closed = ledger_close(&l);
-        if (s == DID_OK) s = closed;
-    }
-    close(acks);
-    return s;
-}
-
-static void show_said(const fixture *f)
+static void show_said(const noop *f)
 {
     char  line[500];
     FILE *said = fopen(f->said, "r");
@@ -149,7 +25,7 @@ static void show_said(const fixture *f)
 }
 
 /* One life of the job in a process of its own: how it ended. */
-static int live(const fixture *f, const char *fault)
+static int live(const noop *f, const char *fault)
 {
     int   how;
     pid_t child = fork();
@@ -158,7 +34,7 @@ static int live(const fixture *f, const char *fault)
         dup2(said, STDERR_FILENO);
         setenv("DID_FAULT", fault, 1);
         if (fault_begin() != DID_OK) _exit(8);
-        status s = job(f);
+        status s = noop_run(f);
         bool   struck = fault_left() == 0;
         if (s != DID_OK) fprintf(stderr, "%s\n", status_message());
         _exit(s != DID_OK ? REFUSED : struck ? FINISHED : UNTOUCHED);
@@ -175,7 +51,7 @@ static int live(const fixture *f, const char *fault)
 /* ---- what must be true afterwards ---- */
 
 /* Every acknowledgement against the state file. */
-static void nothing_is_lost(const fixture *f, const char *fault)
+static void nothing_is_lost(const noop *f, const char *fault)
 {
     char     word[20], *identity;
     journal *j;
@@ -186,12 +62,12 @@ static void nothing_is_lost(const fixture *f, const char *fault)
     free(identity);
     assert_int_equal(journal_damaged(j), 0);
     while (fgets(word, sizeof word, acks)) {
-        char          id[16], *text, line[2000];
+        char          id[16], *text, line[NOOP_LINE];
         bool          known;
         journal_state state;
         int           i = atoi(word + 1);
         snprintf(id, sizeof id, "d%d", i);
-        line_for(line, i);
+        noop_line(line, i);
         assert_int_equal(journal_read(j, id, 0, &known, &state, &text), DID_OK);
         if (!known) fail_msg("%s: %s was acknowledged and is not known", fault, id);
         if (word[0] != 's' && !text) fail_msg("%s: %s has lost its text", fault, id);
@@ -204,17 +80,17 @@ static void nothing_is_lost(const fixture *f, const char *fault)
 }
 
 /* The output holds every record once and nothing else. */
-static void all_is_there_once(const fixture *f, const char *fault)
+static void all_is_there_once(const noop *f, const char *fault)
 {
     int   times[N] = {0};
-    char  found[2000], expected[2000];
+    char  found[NOOP_LINE], expected[NOOP_LINE];
     FILE *output = fopen(f->output, "r");
     if (!output) fail_msg("%s: no output", fault);
     while (fgets(found, sizeof found, output)) {
         int i = 0;
         found[strcspn(found, "\n")] = '\0';
         for (; i < N; i++) {
-            line_for(expected, i);
+            noop_line(expected, i);
             if (strcmp(found, expected) == 0) break;
         }
         if (i == N) fail_msg("%s: a strange line: %.60s", fault, found);
@@ -225,7 +101,7 @@ static void all_is_there_once(const fixture *f, const char *fault)
         if (times[i] != 1) fail_msg("%s: d%d is there %d times", fault, i, times[i]);
 }
 
-static void come_home(const fixture *f, const char *fault)
+static void come_home(const noop *f, const char *fault)
 {
     nothing_is_lost(f, fault);
     if (live(f, "") != FINISHED) {
@@ -237,12 +113,12 @@ static void come_home(const fixture *f, const char *fault)
 }
 
 /* Let it happen at every point of a kind, each in a fresh job; how many points there were. */
-static int everywhere(const fixture *f, const char *kind, const char *what, int stride)
+static int everywhere(const noop *f, const char *kind, const char *what, int stride)
 {
     for (int n = 1; n < POINTS_MAX; n += stride) {
         char fault[40];
         snprintf(fault, sizeof fault, "%s:%d:%s", kind, n, what);
-        clear_files(f);
+        noop_clear(f);
         int code = live(f, fault);
         if (code == UNTOUCHED) return n - 1;
         if (strcmp(what, "die") == 0) assert_int_equal(code, KILLED);
@@ -254,7 +130,7 @@ static int everywhere(const fixture *f, const char *kind, const char *what, int 
 
 static void killed_everywhere(void **state)
 {
-    const fixture *f = *state;
+    const noop *f = *state;
     int            writes = everywhere(f, "write", "die", 1);
     int            syncs = everywhere(f, "fsync", "die", 1);
     int            cuts = everywhere(f, "truncate", "die", 1);
@@ -264,7 +140,7 @@ static void killed_everywhere(void **state)
 
 static void refused_everywhere(void **state)
 {
-    const fixture *f = *state;
+    const noop *f = *state;
     int            writes = everywhere(f, "write", "fail", 1);
     int            syncs = everywhere(f, "fsync", "fail", 1);
     int            cuts = everywhere(f, "truncate", "fail", 1);
@@ -277,7 +153,7 @@ static void refused_everywhere(void **state)
 /* The life that repairs what a death has left dies at each of its own writes too. */
 static void killed_while_coming_home(void **state)
 {
-    const fixture *f = *state;
+    const noop *f = *state;
     int            deaths = 0;
     for (int first = 3; first < POINTS_MAX; first += 17) {
         char fault[40];
@@ -285,7 +161,7 @@ static void killed_while_coming_home(void **state)
         for (int second = 1;; second += 5) {
             char again[40];
             snprintf(again, sizeof again, "write:%d:die", second);
-            clear_files(f);
+            noop_clear(f);
             if (live(f, fault) == UNTOUCHED) {
                 print_message("killed %d times while coming home\n", deaths);
                 assert_true(deaths > 8);
@@ -305,9 +181,9 @@ int main(void)
         return SKIPPED;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(killed_everywhere, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(refused_everywhere, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(killed_while_coming_home, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_everywhere, noop_set_up, noop_tear_down),
+        cmocka_unit_test_setup_teardown(refused_everywhere, noop_set_up, noop_tear_down),
+        cmocka_unit_test_setup_teardown(killed_while_coming_home, noop_set_up, noop_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

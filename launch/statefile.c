@@ -1,0 +1,223 @@
+#include "statefile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "disk.h"
+#include "log.h"
+
+enum { APPLICATION_ID = 0x44694431 /* "DiD1" */, COMPLAINTS_MAX = 20 };
+
+status statefile_explain(const statefile *f, const char *doing)
+{
+    int code = sqlite3_errcode(f->db) & 0xff;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return status_fail(DID_EIO, "state file %s is in use by another process", f->path);
+    if (code == SQLITE_NOTADB)
+        return status_fail(DID_EFORMAT, "%s is not a state file of did", f->path);
+    if (code == SQLITE_CORRUPT)
+        return status_fail(DID_EFORMAT, "state file %s is damaged: %s", f->path,
+                           sqlite3_errmsg(f->db));
+    return status_fail(code == SQLITE_NOMEM ? DID_ENOMEM : DID_EIO, "state file %s: %s: %s",
+                       f->path, doing, sqlite3_errmsg(f->db));
+}
+
+status statefile_execute(statefile *f, const char *sql)
+{
+    return sqlite3_exec(f->db, sql, NULL, NULL, NULL) == SQLITE_OK ? DID_OK
+                                                                   : statefile_explain(f, sql);
+}
+
+/* The first column of the first row that `sql` gives, as a number or as text (either may be
+ * NULL). */
+static status ask(statefile *f, const char *sql, int64_t *number, char *word, size_t size)
+{
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) != SQLITE_OK)
+        return statefile_explain(f, sql);
+    bool found = sqlite3_step(s) == SQLITE_ROW;
+    if (found && number) *number = sqlite3_column_int64(s, 0);
+    if (found && word) snprintf(word, size, "%s", (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    return found ? DID_OK : statefile_explain(f, sql);
+}
+
+status statefile_mark(statefile *f)
+{
+    char text[80];
+    snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, STATEFILE_VERSION);
+    return statefile_execute(f, text);
+}
+
+/* Is it ours and of this version? Changes nothing. */
+static status recognise(statefile *f)
+{
+    int64_t id, version, objects;
+    TRY(ask(f, "PRAGMA application_id", &id, NULL, 0));
+    TRY(ask(f, "PRAGMA user_version", &version, NULL, 0));
+    TRY(ask(f, "SELECT count(*) FROM sqlite_schema", &objects, NULL, 0));
+    f->fresh = id == 0 && version == 0 && objects == 0;
+    if (f->fresh) return DID_OK;
+    if (id != APPLICATION_ID)
+        return status_fail(DID_EFORMAT, "%s is a database, but not a state file of did", f->path);
+    if (version != STATEFILE_VERSION)
+        return status_fail(DID_EFORMAT, "state file %s has version %lld, this program reads %d",
+                           f->path, (long long)version, STATEFILE_VERSION);
+    return DID_OK;
+}
+
+status statefile_check(statefile *f, statefile_say *say, void *context)
+{
+    char          sql[48];
+    sqlite3_stmt *s;
+    int           code;
+    snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", COMPLAINTS_MAX);
+    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) != SQLITE_OK)
+        return statefile_explain(f, sql);
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *found = (const char *)sqlite3_column_text(s, 0);
+        if (found && strcmp(found, "ok") != 0) say(context, found);
+    }
+    sqlite3_finalize(s);
+    return code == SQLITE_DONE ? DID_OK : statefile_explain(f, sql);
+}
+
+/* ---- opening ---- */
+
+/* Write-ahead logs rely on the memory of one host; these file systems are seen from several. */
+static bool on_network(const char *path)
+{
+    static const unsigned long magic[] = {
+        0x6969 /* NFS */,      0xff534d42 /* CIFS */,   0xfe534d42 /* SMB2 */,
+        0x5346414f /* AFS */,  0x0bd00bd0 /* Lustre */, 0x19830326 /* BeeGFS */,
+        0x47504653 /* GPFS */, 0x00c36400 /* Ceph */,
+    };
+    struct statfs fs;
+    if (statfs(path, &fs) != 0) return false;
+    for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++)
+        if (((unsigned long)fs.f_type & 0xffffffffu) == magic[i]) return true;
+    return false;
+}
+
+static status choose_mode(statefile *f)
+{
+    char mode[16] = "";
+    TRY(statefile_execute(f, "PRAGMA synchronous = FULL"));
+    if (!on_network(f->path)) TRY(ask(f, "PRAGMA journal_mode = WAL", NULL, mode, sizeof mode));
+    if (strcmp(mode, "wal") == 0) return DID_OK;
+    TRY(ask(f, "PRAGMA journal_mode = TRUNCATE", NULL, mode, sizeof mode));
+    if (strcmp(mode, "truncate") != 0)
+        return status_fail(DID_EIO,
+                           "state file %s: found journal mode %s, expected wal or truncate",
+                           f->path, mode);
+    log_say("journal", "%s cannot have a write-ahead log here: journal mode TRUNCATE", f->path);
+    return DID_OK;
+}
+
+static off_t size_of(const char *path, const char *tail)
+{
+    char        name[4096];
+    struct stat st;
+    snprintf(name, sizeof name, "%s%s", path, tail);
+    return stat(name, &st) == 0 ? st.st_size : -1;
+}
+
+static bool has(const char *path, const char *tail)
+{
+    return size_of(path, tail) >= 0;
+}
+
+/* SQLite throws the log of an empty file away without a word. */
+static status check_pair(const statefile *f)
+{
+    if (size_of(f->path, "") != 0 || size_of(f->path, "-wal") <= 0) return DID_OK;
+    return status_fail(DID_EFORMAT,
+                       "state file %s is damaged: it is empty, but its log %s-wal is not", f->path,
+                       f->path);
+}
+
+static status open_with(statefile *f, const char *path, int flags)
+{
+    *f = (statefile){.path = strdup(path)};
+    if (!f->path) return status_fail(DID_ENOMEM, "no memory for the state file %s", path);
+    TRY(check_pair(f));
+    if (sqlite3_open_v2(path, &f->db, flags, disk_name()) != SQLITE_OK)
+        return status_fail(DID_EIO, "state file %s: %s: %s", path, sqlite3_errmsg(f->db),
+                           strerror(sqlite3_system_errno(f->db)));
+    TRY(statefile_execute(f, "PRAGMA locking_mode = EXCLUSIVE"));
+    return statefile_execute(f, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
+}
+
+static void keep_first(void *context, const char *sentence)
+{
+    char *first = context;
+    if (!first[0]) snprintf(first, 200, "%s", sentence);
+}
+
+/* From the first look on the file is locked, so its log can be read beside SQLite. */
+static status bring_up(statefile *f)
+{
+    char found[200] = "", sentence[WAL_SENTENCE];
+    TRY(recognise(f));
+    TRY(wal_examine(&f->log, f->path));
+    if (wal_damaged(&f->log))
+        log_warn("journal", "%s: %s", f->path, wal_describe(&f->log, sentence));
+    if (!f->fresh) TRY(statefile_check(f, keep_first, found));
+    if (found[0]) return status_fail(DID_EFORMAT, "state file %s is damaged: %s", f->path, found);
+    return choose_mode(f);
+}
+
+status statefile_open(statefile *f, const char *path)
+{
+    status s = open_with(f, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (s == DID_OK) s = bring_up(f);
+    if (s != DID_OK) statefile_close(f);
+    return s;
+}
+
+/* A rollback journal with a header is a commit that did not end. */
+static status check_rolled_back(const statefile *f)
+{
+    char  name[4096], first = '\0';
+    snprintf(name, sizeof name, "%s-journal", f->path);
+    FILE *file = fopen(name, "r");
+    if (!file) return DID_OK;
+    if (fread(&first, 1, 1, file) != 1) first = '\0';
+    fclose(file);
+    if (first == '\0') return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "state file %s: a commit was interrupted, and %s has to undo it before "
+                       "anybody can look",
+                       f->path, name);
+}
+
+static status look(statefile *f)
+{
+    TRY(check_rolled_back(f));
+    /* A log that is there stays as it is; an empty one that looking makes goes again. */
+    if (has(f->path, "-wal"))
+        sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+    TRY(statefile_execute(f, "PRAGMA query_only = ON"));
+    TRY(recognise(f));
+    return wal_examine(&f->log, f->path);
+}
+
+status statefile_look(statefile *f, const char *path)
+{
+    status s = open_with(f, path, SQLITE_OPEN_READWRITE);
+    if (s == DID_OK) s = look(f);
+    if (s != DID_OK) statefile_close(f);
+    return s;
+}
+
+void statefile_close(statefile *f)
+{
+    sqlite3_close(f->db);
+    free(f->path);
+    *f = (statefile){0};
+}
