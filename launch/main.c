@@ -5,14 +5,18 @@
 #include "bench.h"
 #include "cmd_fsck.h"
 #include "cmd_generate.h"
+#include "cmd_score.h"
 #include "cmd_show.h"
+#include "cmd_sweep.h"
 #include "comm.h"
 #include "ending.h"
 #include "fault.h"
 #include "machine.h"
 #include "nearest.h"
 #include "options.h"
+#include "score_settings.h"
 #include "settings.h"
+#include "sweep_settings.h"
 #include "version.h"
 
 typedef struct command {
@@ -22,6 +26,8 @@ typedef struct command {
 
 static const command commands[] = {{&settings_table, cmd_generate},
                                    {&cmd_show_table, cmd_show},
+                                   {&score_settings_table, cmd_score},
+                                   {&sweep_settings_table, cmd_sweep},
                                    {&cmd_fsck_table, cmd_fsck}};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
