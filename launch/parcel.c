@@ -11,8 +11,8 @@
 
 enum { COUNTER_MAX = 1 << 30 };
 /* A probability computed in f64 and stored in f32 may round to a little more than one. */
-static const double SNAPSHOT_MAX = 1.00001;
-static const float  NLL_MIN = -1e-4f; /* and its logarithm to a little less than none */
+static const float SNAPSHOT_MAX = 1.00001f;
+static const float NLL_MIN = -1e-4f; /* and its logarithm to a little less than none */
 
 static const char *const finishes[] = {"none", "length", "end", "entropy", "rejected", "failed"};
 
@@ -198,7 +198,7 @@ static status unpack_snapshot(const json_t *value, float *out)
 {
     double x = json_number_value(value);
     *out = json_is_null(value) ? INFINITY : (float)x;
-    if (json_is_null(value) || (json_is_number(value) && x >= 0 && x <= SNAPSHOT_MAX))
+    if (json_is_null(value) || (json_is_number(value) && x >= 0 && *out <= SNAPSHOT_MAX))
         return DID_OK;
     char shown[JSONTEXT_SHOWN];
     return status_fail(DID_EFORMAT, "found %s, expected a probability or null",
