@@ -153,18 +153,33 @@ static status lines_read(reading *r, jsonl *file, const char *path)
     }
 }
 
-status excerpt_each(const char *path, excerpt_visit *visit, void *context, int *left_out)
+/* Takes the file over. */
+static status file_read(jsonl *file, const char *path, excerpt_visit *visit, void *context,
+                        int *left_out)
 {
-    jsonl  *file = NULL;
     reading r = {.visit = visit, .context = context, .left_out = left_out};
-    *left_out = 0;
     r.names = json_object();
-    if (!r.names) return no_memory();
-    status s = jsonl_open(&file, path);
-    if (s == DID_OK) s = lines_read(&r, file, path);
+    status s = r.names ? lines_read(&r, file, path) : no_memory();
     jsonl_close(&file);
     json_decref(r.names);
     return s;
+}
+
+status excerpt_each(const char *path, excerpt_visit *visit, void *context, int *left_out)
+{
+    jsonl *file;
+    *left_out = 0;
+    TRY(jsonl_open(&file, path));
+    return file_read(file, path, visit, context, left_out);
+}
+
+status excerpt_each_of(const char *text, size_t size, const char *where, excerpt_visit *visit,
+                       void *context, int *left_out)
+{
+    jsonl *file;
+    *left_out = 0;
+    TRY(jsonl_open_text(&file, text, size));
+    return file_read(file, where, visit, context, left_out);
 }
 
 /* ---- ids ---- */

@@ -34,6 +34,10 @@ typedef status excerpt_visit(void *context, const excerpt *e);
  * `visit` refuses it so; DID_EIO when the file cannot be read. Local. */
 status excerpt_each(const char *path, excerpt_visit *visit, void *context, int *left_out);
 
+/* The same for text in memory; `where` stands for the file in sentences. Local. */
+status excerpt_each_of(const char *text, size_t size, const char *where, excerpt_visit *visit,
+                       void *context, int *left_out);
+
 /* The token ids in `array` (called `name` in sentences), malloc'ed, with E in front: put there
  * unless the first one is E. Fails DID_EFORMAT where one is the mask or outside the vocabulary,
  * DID_ENOMEM. Local. */

@@ -209,14 +209,28 @@ static status collect(void *context, const excerpt *e)
     return DID_OK;
 }
 
+static status verdict(const specimens *s, const char *path)
+{
+    if (s->n > 0) return DID_OK;
+    return status_fail(DID_EFORMAT, "%s: the file holds no texts%s", path,
+                       s->left_out ? " that were finished" : "");
+}
+
 status specimens_read(specimens *s, const char *path, const specimens_rules *rules)
 {
     collecting c = {s, rules};
     *s = (specimens){0};
     TRY(excerpt_each(path, collect, &c, &s->left_out));
-    if (s->n > 0) return DID_OK;
-    return status_fail(DID_EFORMAT, "%s: the file holds no texts%s", path,
-                       s->left_out ? " that were finished" : "");
+    return verdict(s, path);
+}
+
+status specimens_parse(specimens *s, const char *text, size_t size, const char *where,
+                       const specimens_rules *rules)
+{
+    collecting c = {s, rules};
+    *s = (specimens){0};
+    TRY(excerpt_each_of(text, size, where, collect, &c, &s->left_out));
+    return verdict(s, where);
 }
 
 void specimens_clear(specimens *s)

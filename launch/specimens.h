@@ -8,6 +8,7 @@
 #define DID_SPECIMENS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "geometry.h"
@@ -65,6 +66,10 @@ typedef struct specimens {
 /* All texts of the file `path`. Fails as excerpt_each, or DID_EFORMAT when there is none. The
  * caller clears `s` in any case. Local. */
 status specimens_read(specimens *s, const char *path, const specimens_rules *rules);
+
+/* The same for text in memory; `where` stands for the file in sentences. Local. */
+status specimens_parse(specimens *s, const char *text, size_t size, const char *where,
+                       const specimens_rules *rules);
 
 /* Give everything back; leaves it zeroed. Local. */
 void specimens_clear(specimens *s);
