@@ -102,6 +102,14 @@ static inline void feeder_clear(feeder *f)
     memset(f, 0, sizeof *f);
 }
 
+/* Are the sanitizers watching? They make every pass several times slower: what has been shown without
+ * them is repeated in part. */
+static inline bool feeder_slow(void)
+{
+    const char *said = getenv("DID_TEST_SANITIZED");
+    return said && strcmp(said, "1") == 0;
+}
+
 /* The usual draft and refinement, small enough for a test. */
 static inline stage feeder_stage(int block, double remask, sampler how, int steps)
 {

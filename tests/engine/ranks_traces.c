@@ -83,9 +83,10 @@ static void agrees_at(int tp)
     engine         *e = NULL;
     engine_settings s = feeder_settings(DID_TEST_MODELS "/did-tiny", tp, TRACES, LENGTH);
     assert_int_equal(engine_open(&e, &s, world), DID_OK);
-    for (int i = 0; i < TRACES; i++) add_trace(&f, i);
+    int traces = feeder_slow() ? 1 : TRACES;
+    for (int i = 0; i < traces; i++) add_trace(&f, i);
     assert_int_equal(feeder_run(&f, e, comm_size(world) / tp), DID_OK);
-    for (int i = 0; i < TRACES && engine_leads(e); i++)
+    for (int i = 0; i < traces && engine_leads(e); i++)
         if (f.done[i]) check_trace(f.docs[i], i);
     feeder_clear(&f);
     engine_close(&e);

@@ -24,6 +24,14 @@ typedef struct rig {
 
 enum { RIG_SLOTS = 4 };
 
+/* Are the sanitizers watching? They make every pass several times slower: what has been shown without
+ * them is repeated in part. */
+static inline bool rig_slow(void)
+{
+    const char *said = getenv("DID_TEST_SANITIZED");
+    return said && strcmp(said, "1") == 0;
+}
+
 /* Open `dir` on rows of `tp` ranks of `world`, for passes of `rows` rows and documents of `length`
  * positions. */
 static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int rows, int length,
