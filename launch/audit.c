@@ -175,8 +175,9 @@ static status check_name(const reading *r, char *custom_id, int sample, const ch
     audit_entry *e = entry_of(a, custom_id, sample);
     if (!e || !e->over) return find_stranger(a, custom_id, sample, e != NULL);
     if (e->printed)
-        return find(a, AUDIT_BAD, "output %s, line %ld: document \"%.60s\" sample %d is there twice",
-                    a->output, a->lines, custom_id, sample);
+        return find(a, AUDIT_BAD,
+                    "output %s, line %ld: document \"%.60s\" sample %d is there twice", a->output,
+                    a->lines, custom_id, sample);
     e->printed = true;
     return compare_record(r, e, line, size);
 }

@@ -99,7 +99,8 @@ static status create(journal *j, const char *identity)
     TRY(statefile_mark(&j->file));
     sqlite3_stmt *s;
     const char   *insert = "INSERT INTO job VALUES (1, ?1, ?2)";
-    if (sqlite3_prepare_v2(j->file.db, insert, -1, &s, NULL) != SQLITE_OK) return explain(j, insert);
+    if (sqlite3_prepare_v2(j->file.db, insert, -1, &s, NULL) != SQLITE_OK)
+        return explain(j, insert);
     sqlite3_bind_text(s, 1, identity, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, sum_text(0, identity));
     status result = sqlite3_step(s) == SQLITE_DONE ? DID_OK : explain(j, insert);
@@ -217,8 +218,8 @@ static status drop_damaged(journal *j)
 static status prepare(journal *j)
 {
     for (int q = 0; q < QUERIES; q++)
-        if (sqlite3_prepare_v3(j->file.db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &j->query[q], NULL) !=
-            SQLITE_OK)
+        if (sqlite3_prepare_v3(j->file.db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &j->query[q],
+                               NULL) != SQLITE_OK)
             return explain(j, sql[q]);
     return DID_OK;
 }

@@ -175,7 +175,8 @@ status results_append(results *r, const char *line)
 
 status results_sync(results *r)
 {
-    if (r->plain && (fault_point(FAULT_FSYNC) || fsync(r->fd) != 0)) return explain(r, "cannot sync");
+    if (r->plain && (fault_point(FAULT_FSYNC) || fsync(r->fd) != 0))
+        return explain(r, "cannot sync");
     return DID_OK;
 }
 

@@ -57,7 +57,7 @@ status statefile_mark(statefile *f)
 /* Is it ours and of this version? Changes nothing. */
 static status recognise(statefile *f)
 {
-    int64_t id, version, objects;
+    int64_t id = 0, version = 0, objects = 0;
     TRY(ask(f, "PRAGMA application_id", &id, NULL, 0));
     TRY(ask(f, "PRAGMA user_version", &version, NULL, 0));
     TRY(ask(f, "SELECT count(*) FROM sqlite_schema", &objects, NULL, 0));

@@ -89,8 +89,8 @@ static void refuses_nonsense(void **state)
         "write:x:fail",   "wrote:1:fail",  "write:1:burn",  "write:1:failure",
         "write:1:fail,x", ":1:fail",       "write:1:",      "write:99999999999999999999:fail",
         "write:1:fail,,", "write:1:fai",   "write:1:dies",
-        "send:1:die,send:2:die,send:3:die,send:4:die,send:5:die,send:6:die,send:7:die,send:8:die,"
-        "send:9:die"};
+        ("send:1:die,send:2:die,send:3:die,send:4:die,send:5:die,send:6:die,send:7:die,send:8:die,"
+         "send:9:die")};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         setenv("DID_FAULT", bad[i], 1);
         if (fault_begin() != DID_EINVAL) fail_msg("\"%s\" was taken", bad[i]);
