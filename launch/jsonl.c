@@ -131,7 +131,7 @@ int jsonl_column(const char *text, size_t size, const char *name, int depth)
         size_t open = i++;
         while (i < size && text[i] != '"') i += text[i] == '\\' ? 2 : 1;
         size_t after = i + 1;
-        while (after < size && strchr(" \t", text[after])) after++;
+        while (after < size && memchr(" \t\r", text[after], 3)) after++;
         if (deep == depth && after < size && text[after] == ':' && i - open - 1 == len &&
             memcmp(text + open + 1, name, len) == 0)
             return jsonl_column_at(text, open);

@@ -176,6 +176,7 @@ static void keys_are_found_where_they_stand(void **state)
     assert_int_equal(jsonl_column(text, sizeof text - 1, "z", 4), 42);
     assert_int_equal(jsonl_column(text, sizeof text - 1, "z", 1), 0);
     assert_int_equal(jsonl_column(text, sizeof text - 1, "nothing", 1), 0);
+    assert_int_equal(jsonl_column("{\"a\" \t\r:1}", 10, "a", 1), 2);
     assert_int_equal(jsonl_column_at("\xc3\xa9z", 2), 2);
 }
 
