@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "grid.h"
+#include "lattice.h"
 
 /* What is needed while reading. */
 typedef struct reading {
@@ -145,10 +145,10 @@ static bool name_good(const char *name, const char *others)
 
 static status keep(reading *r, grid *g, const char *key, const char *value)
 {
-    if (grid_find(g, key)) return wrong(r, key, value, "the key once in a section");
+    if (lattice_find(g, key)) return wrong(r, key, value, "the key once in a section");
     if (g->n == GRID_LINES_MAX) return wrong(r, key, value, "at most 64 keys in a section");
-    grid_line *row = &g->row[g->n++];
-    *row = (grid_line){strdup(key), strdup(value), r->line};
+    lattice_line *row = &g->row[g->n++];
+    *row = (lattice_line){strdup(key), strdup(value), r->line};
     return row->key && row->value ? DID_OK : no_memory();
 }
 
@@ -161,7 +161,7 @@ static status key_read(reading *r, const char *key, const char *value)
         if (overruled(r, key)) return DID_OK;
         TRY(common_read(r, key, value, &mine));
         if (mine) return DID_OK;
-        if (!grid_knows(key) || !strcmp(key, "stages"))
+        if (!lattice_knows(key) || !strcmp(key, "stages"))
             return wrong(
                 r, "key", key,
                 "title, about, documents, seeds, baseline, frontier, claim, or a setting like "
@@ -180,8 +180,8 @@ static status key_read(reading *r, const char *key, const char *value)
 static status section_end(reading *r)
 {
     if (!r->own.name) return DID_OK;
-    status s = grid_expand(r->out, &r->common, &r->own, r->out->n_sections - 1);
-    grid_clear(&r->own);
+    status s = lattice_expand(r->out, &r->common, &r->own, r->out->n_sections - 1);
+    lattice_clear(&r->own);
     return s;
 }
 
@@ -286,7 +286,7 @@ static status changes_read(reading *r, char *rest)
         if (!equals) return wrong(r, "change", text, "key=value");
         *equals = '\0';
         const char *key = trim(text);
-        bool        known = grid_knows(key) || !strcmp(key, "documents") || !strcmp(key, "seeds");
+        bool        known = lattice_knows(key) || !strcmp(key, "documents") || !strcmp(key, "seeds");
         if (!known || !strcmp(key, "stages"))
             return wrong(r, "change", key, "documents, seeds, or a setting like length");
         TRY(key_read(r, key, trim(equals + 1)));
@@ -345,8 +345,8 @@ status spec_parse(spec *out, const char *text, const char *where, const char *ch
     free(r.baseline);
     free(r.frontier);
     free(r.changes);
-    grid_clear(&r.common);
-    grid_clear(&r.own);
+    lattice_clear(&r.common);
+    lattice_clear(&r.own);
     return s == DID_EFORMAT ? located(where) : s;
 }
 

@@ -121,8 +121,8 @@ only '"[^"]*/' 'nowhere'
 # --- Names. ---------------------------------------------------------------------------------------
 twice=$(find "${sources[@]}" -name '*.[ch]' -printf '%f\n' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names used in two rooms:" $twice
-nested=$(find "${sources[@]}" -mindepth 1 -type d |
-    grep -vE '^(comm/base|engine/(kernels|net)|launch/study)$')
+nested=$(find "${sources[@]}" -name '*.[ch]' -printf '%h\n' | sort -u |
+    grep -vE '^(comm|comm/base|shard|engine|engine/(kernels|net)|bench|launch|launch/(study))$')
 [ -z "$nested" ] || complain "directories that are no room:" $nested
 
 # --- The tree: what git holds, or what lies there when it came without git. -----------------------

@@ -1,4 +1,4 @@
-#include "grid.h"
+#include "lattice.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -56,25 +56,25 @@ static const key_row *known(const char *key)
     return NULL;
 }
 
-bool grid_knows(const char *key)
+bool lattice_knows(const char *key)
 {
     return known(key) != NULL;
 }
 
-bool grid_lists(const char *key)
+bool lattice_lists(const char *key)
 {
     const key_row *k = known(key);
     return k == NULL || k->lists;
 }
 
-const grid_line *grid_find(const grid *g, const char *key)
+const lattice_line *lattice_find(const grid *g, const char *key)
 {
     for (int i = 0; i < g->n; i++)
         if (!strcmp(g->row[i].key, key)) return &g->row[i];
     return NULL;
 }
 
-void grid_clear(grid *g)
+void lattice_clear(grid *g)
 {
     for (int i = 0; i < g->n; i++) {
         free(g->row[i].key);
@@ -230,7 +230,7 @@ static status fill_keys(spec_setting *s, const choice *c)
     return DID_OK;
 }
 
-static status add_value(spec_setting *s, const grid_line *row, int word)
+static status add_value(spec_setting *s, const lattice_line *row, int word)
 {
     char *end;
     if (s->n_values == SPEC_VALUES_MAX)
@@ -265,7 +265,7 @@ static status fill(spec_setting *s, const choice *c, int section)
                         .usual = {.sampler = -1, .nucleus = 0.9, .temperature = 1}};
     TRY(fill_keys(s, c));
     for (int i = 0; i < c->own->n; i++)
-        if (grid_lists(c->own->row[i].key) && count_words(c->own->row[i].value) > 1)
+        if (lattice_lists(c->own->row[i].key) && count_words(c->own->row[i].value) > 1)
             TRY(add_value(s, &c->own->row[i], c->word[i]));
     TRY(fill_stages(s, c));
     return fill_name(s, c);
@@ -276,9 +276,9 @@ static status fill(spec_setting *s, const choice *c, int section)
 /* A key that nobody knows must at least be used. */
 static status check_used(const grid *g)
 {
-    const grid_line *stages = grid_find(g, "stages");
+    const lattice_line *stages = lattice_find(g, "stages");
     for (int i = 0; i < g->n; i++) {
-        const grid_line *row = &g->row[i];
+        const lattice_line *row = &g->row[i];
         char             mark[80];
         snprintf(mark, sizeof mark, "{%.70s}", row->key);
         if (known(row->key) || (stages && strstr(stages->value, mark))) continue;
@@ -293,7 +293,7 @@ static status check_used(const grid *g)
 static status check_lists(const grid *g)
 {
     for (int i = 0; i < g->n; i++)
-        if (!grid_lists(g->row[i].key) && count_words(g->row[i].value) > 1)
+        if (!lattice_lists(g->row[i].key) && count_words(g->row[i].value) > 1)
             return status_fail(DID_EFORMAT, "%d: %s: found \"%.60s\", expected one value",
                                g->row[i].line, g->row[i].key, g->row[i].value);
     return DID_OK;
@@ -309,7 +309,7 @@ static bool turn(choice *c)
     return false;
 }
 
-status grid_expand(spec *out, const grid *common, const grid *g, int section)
+status lattice_expand(spec *out, const grid *common, const grid *g, int section)
 {
     choice c = {.common = common, .own = g};
     TRY(check_used(g));

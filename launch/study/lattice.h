@@ -1,14 +1,14 @@
-/* grid.h - a section of a spec, as it was written, and the settings it stands for: one for each
+/* lattice.h - a section of a spec, as it was written, and the settings it stands for: one for each
  * combination of the values that its lists hold. */
-#ifndef DID_GRID_H
-#define DID_GRID_H
+#ifndef DID_LATTICE_H
+#define DID_LATTICE_H
 
 #include "spec.h"
 
-typedef struct grid_line {
+typedef struct lattice_line {
     char *key, *value;
     int   line;
-} grid_line;
+} lattice_line;
 
 enum { GRID_LINES_MAX = 64 };
 
@@ -16,23 +16,23 @@ enum { GRID_LINES_MAX = 64 };
 typedef struct grid {
     char     *name; /* NULL: before the first section */
     int       line; /* where it begins */
-    grid_line row[GRID_LINES_MAX];
+    lattice_line row[GRID_LINES_MAX];
     int       n;
 } grid;
 
 /* Is `key` one that settings have, rather than one that a spec makes up? Local. */
-bool grid_knows(const char *key);
+bool lattice_knows(const char *key);
 
 /* May its value be a list? Local. */
-bool grid_lists(const char *key);
+bool lattice_lists(const char *key);
 
 /* The line of `key`; NULL when it has none. Local. */
-const grid_line *grid_find(const grid *g, const char *key);
+const lattice_line *lattice_find(const grid *g, const char *key);
 
 /* Append the settings of section `g`, at place `section`, to `out`; `common` holds where it is
  * silent. Fails DID_EFORMAT "LINE: ...", DID_ENOMEM. Local. */
-status grid_expand(spec *out, const grid *common, const grid *g, int section);
+status lattice_expand(spec *out, const grid *common, const grid *g, int section);
 
-void grid_clear(grid *g); /* Leaves it zeroed. Local. */
+void lattice_clear(grid *g); /* Leaves it zeroed. Local. */
 
 #endif
