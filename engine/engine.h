@@ -59,7 +59,8 @@ typedef struct engine_feed {
     status (*deliver)(void *context, document **doc);
 
     /* After each pass: every document in flight and the totals; a good place to save and to show.
-     * *stop asks for an orderly end: documents in flight are then given to `put_down`. */
+     * A document whose `finish` is set here ends: it is delivered, and its place is free. *stop asks
+     * for an orderly end: documents in flight are then given to `put_down`. */
     status (*passed)(void *context, document *const *docs, int n, const engine_progress *p,
                      bool *stop);
 

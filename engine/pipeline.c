@@ -132,7 +132,7 @@ static status lead_once(flight *f)
     engine_progress now = p->progress;
     status s = f->feed->passed(f->feed->context, f->docs, f->n, &now, &stop);
     f->stop = f->stop || stop;
-    return s;
+    return s == DID_OK ? deliver(f) : s; /* who looked on may have ended a document */
 }
 
 /* Whatever is still in flight goes back to where it came from. */

@@ -86,8 +86,9 @@ static status decide(run *r)
                  "refine windows may pass the model's length %d: it was not trained for that",
                  trained);
     engine_settings_fill(&r->wanted, r->set, d);
+    int n = r->task->carry ? INPUT_REQUESTS_MAX : r->job.input.n;
     TRY(budget_settle(&r->wanted, &d->need, &r->budget, r->set, &r->job.models, comm_size(r->world),
-                      r->job.input.n));
+                      n));
     d->tp = r->wanted.tp;
     d->documents = r->wanted.documents;
     return DID_OK;
@@ -101,6 +102,7 @@ static void say_job(const run *r)
                 r->job.models.dir[i], g->family, g->n_layers, g->n_heads, g->d_model, g->vocab,
                 g->length);
     }
+    if (r->task->carry) return;
     log_say("job", "%d document%s, stages %s", r->job.input.n, r->job.input.n == 1 ? "" : "s",
             r->job.stages_whole);
 }
@@ -232,17 +234,34 @@ static ending outcome(const frontend_view *last)
     return END_DONE;
 }
 
-/* What the command makes of the documents. */
-static ending finish_with(run *r, const report *mine)
+static cmd_generate_run tell(const run *r)
 {
-    cmd_generate_run about = {.world = r->world,
+    return (cmd_generate_run){.world = r->world,
                               .engine = r->engine,
                               .job = &r->job,
                               .set = r->set,
-                              .rows = comm_size(r->world) / r->plan.tp,
-                              .documents = mine->documents,
-                              .seconds = mine->seconds};
-    status           s = r->task->finish(r->task->context, &about);
+                              .rows = comm_size(r->world) / r->plan.tp};
+}
+
+/* The table at the end. Collective. */
+static ending report_all(run *r, int documents, double begun, report *mine)
+{
+    *mine = (report){.totals = engine_totals(r->engine),
+                     .leads = engine_leads(r->engine),
+                     .predicted = r->plan.need.total + r->budget.mine,
+                     .documents = documents,
+                     .seconds = clock_seconds() - begun};
+    status s = r->set->quiet ? DID_OK : report_print(stderr, r->world, mine);
+    return ending_agree(r->world, s, END_INTERNAL);
+}
+
+/* What the command makes of the documents. */
+static ending finish_with(run *r, const report *mine)
+{
+    cmd_generate_run about = tell(r);
+    about.documents = mine->documents;
+    about.seconds = mine->seconds;
+    status s = r->task->finish(r->task->context, &about);
     return ending_agree(r->world, s, END_INTERNAL);
 }
 
@@ -251,6 +270,7 @@ static ending work(run *r, double begun)
     ending        end, result = END_DONE;
     frontend_view last = {0};
     engine_feed   hooks = {0};
+    report        mine;
     if (r->feed) hooks = feed_hooks(r->feed);
 
     status s = engine_run(r->engine, r->feed ? &hooks : NULL);
@@ -260,18 +280,25 @@ static ending work(run *r, double begun)
     s = first(r) ? frontend_close(&r->frontend, &last) : DID_OK;
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
 
-    report mine = {.totals = engine_totals(r->engine),
-                   .leads = engine_leads(r->engine),
-                   .predicted = r->plan.need.total + r->budget.mine,
-                   .documents = last.now.done - last.now.earlier,
-                   .seconds = clock_seconds() - begun};
-    s = r->set->quiet ? DID_OK : report_print(stderr, r->world, &mine);
-    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+    end = report_all(r, last.now.done - last.now.earlier, begun, &mine);
+    if (end != END_DONE) return end;
 
     if (first(r)) result = outcome(&last);
     if (comm_broadcast(r->world, &result, sizeof result, 0, EV_REPORT) != DID_OK) return END_PEER;
     if (result == END_EARLY || r->task->finish == NULL) return result;
     end = finish_with(r, &mine);
+    return end == END_DONE ? result : end;
+}
+
+/* Documents from elsewhere. */
+static ending carry(run *r, double begun)
+{
+    int              documents = 0;
+    report           mine;
+    cmd_generate_run about = tell(r);
+    ending           result = r->task->carry(r->task->context, &about, &r->rules, &documents);
+    if (result != END_DONE && result != END_EARLY) return result;
+    ending end = report_all(r, documents, begun, &mine);
     return end == END_DONE ? result : end;
 }
 
@@ -300,6 +327,7 @@ static ending run_all(run *r, const options *said)
     if ((end = ending_agree(r->world, s, usual)) != END_DONE) return end;
     log_say("engine", "loaded in %.1f s", clock_seconds() - begun);
     rules_fill(r);
+    if (r->task->carry) return carry(r, clock_seconds());
 
     /* The threads of the sockets are started here and must not take the signals. */
     interrupt_block();

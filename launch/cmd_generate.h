@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "job.h"
 #include "options.h"
+#include "record.h"
 #include "settings.h"
 #include "status.h"
 
@@ -35,6 +36,12 @@ typedef struct cmd_generate_task {
 
     /* The documents; as job_open. Leader (rank 0). */
     status (*open)(void *context, job *j, const settings *s, ending *usual);
+
+    /* Run documents from elsewhere through the engine until there is no more to do, in place of the
+     * job's through a front-end of its own; NULL: these. `rules` has no tokenizer but on rank 0;
+     * *documents (rank 0) counts what was finished. Collective over world. */
+    ending (*carry)(void *context, const cmd_generate_run *run, const record_rules *rules,
+                    int *documents);
 
     /* Everything is written; NULL: that was all. Collective over world. */
     status (*finish)(void *context, const cmd_generate_run *run);

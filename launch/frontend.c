@@ -247,7 +247,7 @@ static status hear(frontend *f, const frame *frames, int n)
     if (s != DID_EFORMAT) return s;
     f->refused++;
     return outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                        json_pack("{s:s}", "reason", status_message()));
+                        json_pack("{s:s}", "reason", status_message()), NULL, 0);
 }
 
 /* ---- the wheel ---- */
@@ -362,7 +362,7 @@ static void give_up(frontend *f, status s)
         s = socket_recv(f->socket, WAIT_MS, frames, &n);
         if (s == DID_OK && n > 0)
             s = outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                             json_pack("{s:s}", "reason", f->why));
+                             json_pack("{s:s}", "reason", f->why), NULL, 0);
         if (s == DID_OK) s = outbox_flush(f->outbox);
     } while (s == DID_OK && !show(f));
 }

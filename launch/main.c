@@ -3,10 +3,18 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cmd_cancel.h"
 #include "cmd_generate.h"
+#include "cmd_keys.h"
+#include "cmd_results.h"
 #include "cmd_score.h"
+#include "cmd_serve.h"
 #include "cmd_show.h"
+#include "cmd_status.h"
+#include "cmd_submit.h"
 #include "cmd_sweep.h"
+#include "cmd_top.h"
+#include "cmd_work.h"
 #include "comm.h"
 #include "ending.h"
 #include "fault.h"
@@ -25,6 +33,14 @@ typedef struct command {
 
 static const command commands[] = {{&settings_table, cmd_generate},
                                    {&cmd_show_table, cmd_show},
+                                   {&cmd_serve_table, cmd_serve},
+                                   {&cmd_work_table, cmd_work},
+                                   {&cmd_submit_table, cmd_submit},
+                                   {&cmd_status_table, cmd_status},
+                                   {&cmd_results_table, cmd_results},
+                                   {&cmd_cancel_table, cmd_cancel},
+                                   {&cmd_top_table, cmd_top},
+                                   {&cmd_keys_table, cmd_keys},
                                    {&score_settings_table, cmd_score},
                                    {&sweep_settings_table, cmd_sweep}};
 
@@ -72,6 +88,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+    cmd_submit_prepare();
     if (fault_begin() != DID_OK) return ending_refuse(DID_EINVAL);
     if (argc < 2)
         return ending_refuse(status_fail(DID_EINVAL, "no command was given: see did --help"));

@@ -20,6 +20,8 @@ static const struct {
     [MESSAGE_RESULT] = {1, 1},
     [MESSAGE_PUT_DOWN] = {1, 1},
     [MESSAGE_WORK] = {1, 2},
+    [MESSAGE_SUBMIT] = {1, 1},
+    [MESSAGE_RECORDS] = {1, 1},
 };
 
 const char *message_name(message_type type)
@@ -44,6 +46,28 @@ static int type_of(const frame *f)
     return type;
 }
 
+bool message_deep(const char *text, size_t size, int most)
+{
+    int  depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < size && depth <= most; i++) {
+        char c = text[i];
+        if (quoted && c == '\\') i++;
+        else if (c == '"') quoted = !quoted;
+        else if (!quoted) depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    }
+    return depth > most;
+}
+
+static status check_body(const frame *f, const char *name)
+{
+    if (f->size > MESSAGE_BODY_MAX)
+        return status_fail(DID_EFORMAT, "%s: found a body of %zu bytes, expected at most %d", name,
+                           f->size, MESSAGE_BODY_MAX);
+    if (!message_deep(f->data, f->size, MESSAGE_DEPTH_MAX)) return DID_OK;
+    return status_fail(DID_EFORMAT, "%s: the body nests deeper than %d", name, MESSAGE_DEPTH_MAX);
+}
+
 status message_read(message *out, const frame *frames, int n)
 {
     *out = (message){0};
@@ -58,6 +82,7 @@ status message_read(message *out, const frame *frames, int n)
     if (extra < parts[type].min || extra > parts[type].max)
         return status_fail(DID_EFORMAT, "%s: found %d texts after the body, expected %d to %d",
                            names[type], extra, parts[type].min, parts[type].max);
+    TRY(check_body(&frames[2], names[type]));
     TRY(jsontext_parse(&out->body, frames[2].data, frames[2].size, names[type]));
     out->type = (message_type)type;
     out->n_parts = extra;

@@ -1,4 +1,7 @@
-/* message.h - what front-end and leaders say to each other.
+/* message.h - what front-end, leaders and clients say to each other.
+ *
+ * This is what passes inside `did generate`; the service speaks the same frames and more words, all
+ * of them in PROTOCOL.md.
  *
  * Frames (after the routing id that a ROUTER puts in front): "did1", the type, one JSON object, and
  * for the types that carry documents one or two JSON texts (parcel.h).
@@ -38,7 +41,19 @@
     X(ACK, "ack")               \
     X(STALE, "stale")           \
     X(STOP, "stop")             \
-    X(ERROR, "error")
+    X(ERROR, "error")           \
+    X(REFUSE, "refuse")         \
+    X(IDLE, "idle")             \
+    X(WHO, "who")               \
+    X(DROP, "drop")             \
+    X(SUBMIT, "submit")         \
+    X(TAKEN, "taken")           \
+    X(STATUS, "status")         \
+    X(STATE, "state")           \
+    X(RESULTS, "results")       \
+    X(RECORDS, "records")       \
+    X(CANCEL, "cancel")         \
+    X(CANCELLED, "cancelled")
 
 typedef enum {
 #define X(name, text) MESSAGE_##name,
@@ -47,7 +62,8 @@ typedef enum {
         MESSAGE_TYPES
 } message_type;
 
-enum { MESSAGE_PARTS_MAX = 2 };
+enum { MESSAGE_PARTS_MAX = 2, MESSAGE_DEPTH_MAX = 32 };
+enum { MESSAGE_BODY_MAX = 4 << 20 };    /* bytes of a body */
 enum { MESSAGE_BYTES_MAX = 256 << 20 }; /* a traced document of 131000 positions needs 20 MB */
 
 typedef struct message {
@@ -57,9 +73,13 @@ typedef struct message {
     int          n_parts;
 } message;
 
-/* Understand `n` frames, the routing id taken off. Fails DID_EFORMAT. Local. */
+/* Understand `n` frames, the routing id taken off. Fails DID_EFORMAT; a body that is too large or
+ * nests too deep is not even parsed. Local. */
 status message_read(message *out, const frame *frames, int n);
 void   message_clear(message *m);
+
+/* Does JSON in text[size] nest deeper than `most`? What is not JSON may be called either. Local. */
+bool message_deep(const char *text, size_t size, int most);
 
 const char *message_name(message_type type); /* Borrowed. Local. */
 const char *message_version(void);           /* The first frame. Borrowed. Local. */

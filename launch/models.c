@@ -47,6 +47,8 @@ static int find(const models *m, const char *dir)
 
 static status room_for(const models *m, const char *dir)
 {
+    if (m->closed)
+        return status_fail(DID_EINVAL, "%.200s: is not one of the models that are loaded", dir);
     if (strlen(dir) >= MODEL_DIR_MAX)
         return status_fail(DID_EINVAL, "model directory name of %zu bytes, at most %d allowed",
                            strlen(dir), MODEL_DIR_MAX - 1);

@@ -5,6 +5,7 @@
 #ifndef DID_MODELS_H
 #define DID_MODELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "engine.h"
@@ -17,10 +18,11 @@ typedef struct models {
     char     dir[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
     geometry shape[ENGINE_MODELS_MAX];
     int      n;
+    bool     closed; /* these are loaded: no other can be added, nor is its directory looked at */
 } models;
 
 /* The handle of the checkpoint in `dir`, added when it is new. Fails DID_EIO / DID_EFORMAT as
- * geometry_read does, DID_EINVAL when the list is full, the name too long, the vocabulary another
+ * geometry_read does, DID_EINVAL when the list is full or closed, the name too long, the vocabulary another
  * one's or the model causal: it cannot draft. Local. */
 status models_add(models *m, const char *dir, int *handle);
 

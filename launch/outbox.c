@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 enum { FRAMES_MAX = 4 + MESSAGE_PARTS_MAX }; /* routing id, version, type, body, parts */
 
 /* A message that waits, its bytes behind it. */
@@ -18,6 +20,7 @@ typedef struct lane {
     struct lane  *next;
     letter       *first, **last;
     int           waiting;
+    double        since; /* when the first letter came, or the one before it left */
     size_t        peer_size;
     unsigned char peer[];
 } lane;
@@ -26,6 +29,7 @@ struct outbox {
     socket *socket;
     lane   *lanes;
     int     waiting;
+    bool    held;
 };
 
 /* A message as it is sent; its body is the sender's to free. */
@@ -92,7 +96,7 @@ static lane *add_lane(outbox *o, const frame *peer)
     size_t size = peer ? peer->size : 0;
     lane  *at = malloc(sizeof *at + size);
     if (!at) return NULL;
-    *at = (lane){.next = o->lanes, .peer_size = size};
+    *at = (lane){.next = o->lanes, .since = clock_seconds(), .peer_size = size};
     at->last = &at->first;
     if (size) memcpy(at->peer, peer->data, size);
     o->lanes = at;
@@ -159,7 +163,7 @@ static status wrap(bundle *b, const frame *peer, message_type type, json_t *body
 static status send_in_turn(outbox *o, const frame *peer, const bundle *b, bool *sent)
 {
     *sent = false;
-    return find_lane(o, peer) ? DID_OK : socket_send(o->socket, b->frames, b->n, sent);
+    return o->held || find_lane(o, peer) ? DID_OK : socket_send(o->socket, b->frames, b->n, sent);
 }
 
 status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body, const frame *part,
@@ -174,11 +178,12 @@ status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body
     return s;
 }
 
-status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body)
+status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body,
+                    const frame *part, int n_parts)
 {
     bundle b;
     bool   sent;
-    TRY(wrap(&b, peer, type, body, NULL, 0));
+    TRY(wrap(&b, peer, type, body, part, n_parts));
     status s = send_in_turn(o, peer, &b, &sent);
     free(b.body);
     return s;
@@ -187,15 +192,40 @@ status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *bod
 status outbox_flush(outbox *o)
 {
     lane **at = &o->lanes;
-    while (*at) {
+    while (*at && !o->held) {
         bool sent = true;
         while ((*at)->first && sent) {
             letter *l = (*at)->first;
             TRY(socket_send(o->socket, l->frames, l->n, &sent));
-            if (sent) drop_letter(o, *at);
+            if (sent) drop_letter(o, *at), (*at)->since = clock_seconds();
         }
         if (sent) drop_lane(at);
         else at = &(*at)->next;
     }
     return DID_OK;
+}
+
+void outbox_hold(outbox *o, bool held)
+{
+    o->held = held;
+}
+
+int outbox_expire(outbox *o, double seconds)
+{
+    int    before = o->waiting;
+    double now = clock_seconds();
+    lane **at = &o->lanes;
+    while (*at) {
+        bool late = now - (*at)->since > seconds;
+        while (late && (*at)->first) drop_letter(o, *at);
+        if (late) drop_lane(at);
+        else at = &(*at)->next;
+    }
+    return before - o->waiting;
+}
+
+int outbox_waiting_for(const outbox *o, const frame *peer)
+{
+    const lane *at = find_lane(o, peer);
+    return at ? at->waiting : 0;
 }

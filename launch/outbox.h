@@ -4,6 +4,7 @@
 #define DID_OUTBOX_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "message.h"
 #include "socket.h"
@@ -22,8 +23,19 @@ void   outbox_close(outbox **o);             /* What waits is lost. Safe on NULL
 status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body, const frame *part,
                    int n_parts);
 
-/* Send now or forget: for answers that no work depends on. Fails DID_ENOMEM, DID_EIO. Local. */
-status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body);
+/* Send now or forget: for what no work depends on, or what is said again. Parts are not copied.
+ * Fails DID_ENOMEM, DID_EIO. Local. */
+status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body,
+                    const frame *part, int n_parts);
+
+/* While held, everything posted waits, and leaves with the flush after the hold has ended. Local. */
+void outbox_hold(outbox *o, bool held);
+
+/* Forget what has waited longer than `seconds`: its peer is gone or does not read. Returns how many
+ * messages that were. Local. */
+int outbox_expire(outbox *o, double seconds);
+
+int outbox_waiting_for(const outbox *o, const frame *peer); /* messages. Local. */
 
 /* Try again what waits. Fails DID_EIO. Local. */
 status outbox_flush(outbox *o);

@@ -13,7 +13,7 @@ complain() { echo "$*"; wrong=$((wrong + 1)); }
 # --- Who may include whom: the reader's copy of the plan, not read from the build files. ----------
 declare -A folder=([base]=comm/base [comm]=comm [shard]=shard [kernels]=engine/kernels
                    [net]=engine/net [engine]=engine [bench]=bench [study]=launch/study
-                   [launch]=launch)
+                   [launch]=launch [service]=launch/service)
 declare -A sees=([base]="base"
                  [comm]="comm base"
                  [shard]="shard base"
@@ -23,7 +23,8 @@ declare -A sees=([base]="base"
                  [bench]="bench engine net kernels shard comm base"
                  [study]="study engine shard base"
                  [launch]="launch study engine comm shard base"
-                 [main]="launch bench engine comm shard base")
+                 [service]="service launch study engine comm shard base"
+                 [main]="service launch bench engine comm shard base")
 
 headers() { (cd "${folder[$1]}" && ls ./*.h 2>/dev/null | sed 's|^\./||'); }
 
@@ -122,7 +123,7 @@ only '"[^"]*/' 'nowhere'
 twice=$(find "${sources[@]}" -name '*.[ch]' -printf '%f\n' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names used in two rooms:" $twice
 nested=$(find "${sources[@]}" -name '*.[ch]' -printf '%h\n' | sort -u |
-    grep -vE '^(comm|comm/base|shard|engine|engine/(kernels|net)|bench|launch|launch/(study))$')
+    grep -vE '^(comm|comm/base|shard|engine|engine/(kernels|net)|bench|launch|launch/(study|service))$')
 [ -z "$nested" ] || complain "directories that are no room:" $nested
 
 # --- The tree: what git holds, or what lies there when it came without git. -----------------------

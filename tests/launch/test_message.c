@@ -32,7 +32,8 @@ static void understands(void **state)
         frame one[] = {of(message_version()), of(message_name((message_type)type)), of("{}"),
                        of("part")};
         bool  carries = type == MESSAGE_CHECKPOINT || type == MESSAGE_RESULT ||
-                       type == MESSAGE_PUT_DOWN || type == MESSAGE_WORK;
+                       type == MESSAGE_PUT_DOWN || type == MESSAGE_WORK ||
+                       type == MESSAGE_SUBMIT || type == MESSAGE_RECORDS;
         assert_int_equal(message_read(&m, one, carries ? 4 : 3), DID_OK);
         assert_int_equal(m.type, type);
         message_clear(&m);

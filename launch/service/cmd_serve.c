@@ -1,0 +1,91 @@
+#include "cmd_serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "caller.h"
+#include "desk.h"
+#include "ending.h"
+#include "interrupt.h"
+#include "log.h"
+
+enum { WAIT_MS = 50 };
+
+typedef struct serve {
+    const char *state, *bind, *keys;
+    double      lease_s;
+    int         open_max;
+    bool        quiet;
+    const char *options;
+} serve;
+
+#define AT(member) .offset = offsetof(serve, member)
+
+static const option table[] = {
+    {.help = "What it keeps and where it is reached"},
+    {"state", 0, OPTION_TEXT, "FILE", .silent = "must be given", AT(state),
+     .help = "every job and every result; start the same command again and all goes on"},
+    {"bind", 0, OPTION_TEXT, "ENDPOINT", .silent = "must be given", AT(bind),
+     .help = "tcp://HOST:PORT (encrypted; * is any host or any free port) or "
+             "ipc:///DIRECTORY/NAME in a directory of mode 0700"},
+    {"keys", 0, OPTION_TEXT, "DIR", .silent = "none, over ipc", AT(keys),
+     .help = "made by did keys: the service's pair and the list of who may come in, which is read "
+             "again when it changes"},
+
+    {.help = "What it puts up with"},
+    {"lease-s", 0, OPTION_REAL, "SECONDS", "120", .min = 0.5, .max = 86400, AT(lease_s),
+     .help = "silence of a world after which its documents are given to another"},
+    {"client-documents", 0, OPTION_COUNT, "COUNT", "1000000", .min = 1, .max = 1e9, AT(open_max),
+     .help = "unfinished documents one client may have"},
+    {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
+    {"options", 0, OPTION_TEXT, "FILE", .silent = "none", AT(options),
+     .help = "read more options from a file, one per line, without dashes; # begins a comment"},
+};
+
+const option_table cmd_serve_table = {
+    .command = "serve",
+    .summary = "take in documents from clients, hand them to worlds, keep what comes of them.",
+    .usage = "--state FILE --bind ENDPOINT [--keys DIR]",
+    .option = table,
+    .n = sizeof table / sizeof table[0]};
+
+static status check(const serve *s)
+{
+    if (!s->state) return status_fail(DID_EINVAL, "--state is missing: name a file");
+    if (!s->bind) return status_fail(DID_EINVAL, "--bind is missing: name an endpoint");
+    if (strncmp(s->bind, "tcp:", 4) == 0 && !s->keys)
+        return status_fail(DID_EINVAL,
+                           "--bind %s: TCP is always encrypted, loopback included: make"
+                           " keys with did keys DIR and give --keys DIR",
+                           s->bind);
+    return DID_OK;
+}
+
+static status serve_all(const serve *s)
+{
+    desk         *d;
+    desk_settings settings = {s->state, s->bind, s->keys, s->lease_s, s->open_max};
+    TRY(desk_open(&d, &settings));
+    log_say("serve", "%s is open", d->bound);
+    status result = DID_OK;
+    while (result == DID_OK && !interrupt_asked()) result = desk_turn(d, WAIT_MS);
+    log_say("serve", "%s is closed", d->bound);
+    desk_close(&d);
+    return result;
+}
+
+int cmd_serve(int argc, char *const *argv)
+{
+    serve    s = {0};
+    options *said;
+    interrupt_install();
+    status result = options_read(&said, &cmd_serve_table, &s, argc, argv);
+    log_identity(0, 1, s.quiet);
+    if (result == DID_OK) result = check(&s);
+    if (result == DID_OK) {
+        options_say(said);
+        result = serve_all(&s);
+    }
+    options_close(&said);
+    return caller_end(result);
+}

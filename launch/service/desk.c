@@ -1,0 +1,139 @@
+#include "desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients.h"
+#include "clock.h"
+#include "log.h"
+#include "worlds.h"
+
+enum { BATCH_MAX = 256, UNREAD_MAX = 64, MESSAGE_MAX = 64 << 20 };
+static const double TIDY_S = 0.2, UNREAD_S = 60, LEADER_LEASES = 3, LEADER_S = 10;
+
+static status bring_up(desk *d)
+{
+    const desk_settings *s = &d->settings;
+    TRY(socket_context_open(&d->context));
+    if (s->keys) TRY(keyring_open(&d->keys, s->keys, d->context));
+    TRY(store_open(&d->store, s->state));
+    TRY(worlds_recall(d));
+    TRY(socket_bind_router(&d->socket, d->context, s->endpoint,
+                           d->keys ? keyring_server(d->keys) : NULL, MESSAGE_MAX, d->bound,
+                           sizeof d->bound));
+    return outbox_open(&d->outbox, d->socket);
+}
+
+status desk_open(desk **out, const desk_settings *settings)
+{
+    desk *d = calloc(1, sizeof *d);
+    *out = d;
+    if (!d) return status_fail(DID_ENOMEM, "no memory for the service");
+    d->settings = *settings;
+    d->begun = clock_seconds();
+    status s = bring_up(d);
+    if (s != DID_OK) desk_close(out);
+    return s;
+}
+
+void desk_close(desk **out)
+{
+    desk *d = *out;
+    *out = NULL;
+    if (!d) return;
+    outbox_close(&d->outbox);
+    if (d->socket) socket_close(&d->socket);
+    store_close(&d->store);
+    keyring_close(&d->keys);
+    leases_clear(&d->leases);
+    muster_clear(&d->muster);
+    if (d->context) socket_context_close(&d->context);
+    free(d);
+}
+
+status desk_say(desk *d, const frame *to, message_type type, json_t *body, const frame *part,
+                int n_parts)
+{
+    status s = outbox_post(d->outbox, to, type, body, part, n_parts);
+    if (s != DID_EPEER) return s;
+    d->refused.unread++;
+    return DID_OK;
+}
+
+static desk_guest guest_of(desk *d, const frame *id)
+{
+    const char *name;
+    desk_guest  g = {*id, socket_user(d->socket), ROLE_BOTH};
+    if (d->keys) g.part = keyring_role(d->keys, g.owner, &name);
+    return g;
+}
+
+static status obey(desk *d, const desk_guest *from, const message *m)
+{
+    bool world = worlds_word(m->type), client = clients_word(m->type);
+    if ((world && (from->part & ROLE_WORLD)) || (client && (from->part & ROLE_CLIENT)))
+        return world ? worlds_obey(d, from, m) : clients_obey(d, from, m);
+    if (!world && !client)
+        return status_fail(DID_EFORMAT, "%s is not a word of worlds or clients",
+                           message_name(m->type));
+    d->refused.forbidden++;
+    return status_fail(DID_EINVAL, "your key may not say %s", message_name(m->type));
+}
+
+static status complain(desk *d, const desk_guest *to, const message *m, status s)
+{
+    json_t *body = json_pack("{s:s, s:s}", "reason", status_message(), "code", status_text(s));
+    json_t *ask = json_object_get(m->body, "ask");
+    if (json_is_integer(ask)) json_object_set(body, "ask", ask);
+    return desk_say(d, &to->id, MESSAGE_ERROR, body, NULL, 0);
+}
+
+/* What a guest got wrong is counted and answered; what this side cannot do ends the service. */
+static status hear(desk *d, const frame *frames, int n)
+{
+    message    m = {0};
+    desk_guest from = guest_of(d, &frames[0]);
+    if (outbox_waiting_for(d->outbox, &from.id) > UNREAD_MAX && !(from.part & ROLE_WORLD)) {
+        d->refused.unread++;
+        return DID_OK;
+    }
+    status s = message_read(&m, frames + 1, n - 1);
+    if (s == DID_OK) s = obey(d, &from, &m);
+    d->refused.malformed += s == DID_EFORMAT;
+    if (s == DID_EFORMAT || s == DID_EINVAL) s = complain(d, &from, &m, s);
+    message_clear(&m);
+    return s;
+}
+
+static status listen(desk *d, int wait_ms)
+{
+    frame frames[SOCKET_FRAMES_MAX];
+    int   n = 1;
+    for (int heard = 0; heard < BATCH_MAX && n > 0; heard++) {
+        TRY(socket_recv(d->socket, heard ? 0 : wait_ms, frames, &n));
+        if (n > 0) TRY(hear(d, frames, n));
+    }
+    return DID_OK;
+}
+
+static status tidy(desk *d)
+{
+    double now = clock_seconds();
+    if (now - d->tidied < TIDY_S) return DID_OK;
+    d->tidied = now;
+    if (d->keys) keyring_refresh(d->keys);
+    muster_expire(&d->muster, now - LEADER_S - LEADER_LEASES * d->settings.lease_s);
+    d->refused.unread += outbox_expire(d->outbox, UNREAD_S);
+    return worlds_expire(d);
+}
+
+status desk_turn(desk *d, int wait_ms)
+{
+    outbox_hold(d->outbox, true);
+    TRY(listen(d, wait_ms));
+    TRY(tidy(d));
+    TRY(store_commit(d->store));
+    outbox_hold(d->outbox, false);
+    return outbox_flush(d->outbox);
+}

@@ -1,0 +1,71 @@
+/* desk.h - the front-end of the service: one socket, one state file, one thread.
+ *
+ * Worlds and clients speak to it in the words of PROTOCOL.md. What several messages change is one
+ * transaction; their answers leave after it is on disk. A peer that does not read, or says what
+ * nobody understands, holds up nobody else. */
+#ifndef DID_DESK_H
+#define DID_DESK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keyring.h"
+#include "lease.h"
+#include "message.h"
+#include "outbox.h"
+#include "muster.h"
+#include "socket.h"
+#include "status.h"
+#include "store.h"
+
+typedef struct desk_settings {
+    const char *state;    /* path of the state file */
+    const char *endpoint; /* tcp:// or ipc:// */
+    const char *keys;     /* key directory; NULL over ipc */
+    double      lease_s;  /* silence after which a world's documents are given to another */
+    int64_t     open_max; /* unfinished documents of one client */
+} desk_settings;
+
+/* What it has turned away. */
+typedef struct desk_refusals {
+    long malformed; /* messages that were not understood */
+    long forbidden; /* words that this guest may not say */
+    long stale;     /* results and checkpoints of an old epoch */
+    long unread;    /* questions of peers that do not read their answers, and answers forgotten */
+} desk_refusals;
+
+typedef struct desk {
+    desk_settings   settings;
+    socket_context *context;
+    socket         *socket;
+    outbox         *outbox;
+    keyring        *keys; /* NULL over ipc */
+    store          *store;
+    leases          leases;
+    muster          muster;
+    desk_refusals   refused;
+    char            bound[256];
+    double          begun, tidied;
+} desk;
+
+/* Who speaks: the routing id for the answer, the proven key as the owner of jobs. */
+typedef struct desk_guest {
+    frame       id;
+    const char *owner; /* "" over ipc */
+    role        part;
+} desk_guest;
+
+/* Fails as store_open, keyring_open and socket_bind_router do. */
+status desk_open(desk **out, const desk_settings *settings);
+
+/* Wait a little for messages, answer what is there. Fails when it cannot go on. */
+status desk_turn(desk *d, int wait_ms);
+
+void desk_close(desk **d); /* Safe on NULL. */
+
+/* For those who answer (worlds.c, clients.c): the answer waits for the commit. `body` is taken over.
+ * A peer that reads nothing is not a failure. */
+status desk_say(desk *d, const frame *to, message_type type, json_t *body, const frame *part,
+                int n_parts);
+
+#endif

@@ -1,0 +1,96 @@
+#include "load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "order.h"
+#include "parcel.h"
+
+load *loads_find(const loads *all, int64_t serial)
+{
+    load *l = all->first;
+    while (l && l->serial != serial) l = l->next;
+    return l;
+}
+
+status loads_add(loads *all, int64_t serial, int64_t epoch, load **out)
+{
+    load **at = &all->first;
+    while (*at) at = &(*at)->next;
+    *out = *at = calloc(1, sizeof **at);
+    if (!*at) return status_fail(DID_ENOMEM, "no memory for a document");
+    (*at)->serial = serial;
+    (*at)->epoch = epoch;
+    return DID_OK;
+}
+
+void loads_remove(loads *all, int64_t serial)
+{
+    load **at = &all->first;
+    while (*at && (*at)->serial != serial) at = &(*at)->next;
+    load *l = *at;
+    if (!l) return;
+    *at = l->next;
+    request_clear(&l->request);
+    document_close(&l->waiting);
+    free(l->text);
+    free(l);
+}
+
+void loads_clear(loads *all)
+{
+    while (all->first) loads_remove(all, all->first->serial);
+}
+
+int loads_waiting(const loads *all)
+{
+    int n = 0;
+    for (const load *l = all->first; l; l = l->next) n += l->waiting != NULL;
+    return n;
+}
+
+int loads_sealed(const loads *all)
+{
+    int n = 0;
+    for (const load *l = all->first; l; l = l->next) n += l->text != NULL;
+    return n;
+}
+
+void loads_unsay(loads *all)
+{
+    for (load *l = all->first; l; l = l->next) l->said = 0;
+}
+
+/* A checkpoint that cannot be used costs its passes, not the document. */
+static status begin(load *l, const message *m)
+{
+    const parcel_rules *rules = &l->rules.parcels;
+    if (m->n_parts == 2) {
+        status s = parcel_unpack(&l->waiting, m->part[1].data, m->part[1].size, &l->request,
+                                 l->serial, false, rules);
+        if (s != DID_EFORMAT) return s;
+        log_warn("load", "begins again: %s", status_message());
+    }
+    return parcel_begin(&l->waiting, &l->request, l->serial, rules);
+}
+
+status load_open(load *l, job *world, const record_rules *base, const message *m, int sample)
+{
+    status s =
+        order_read(&l->request, &l->rules, world, base, m->part[0].data, m->part[0].size, sample);
+    if (s == DID_OK) return begin(l, m);
+    if (s != DID_EFORMAT) return s;
+    l->how = MESSAGE_REFUSE;
+    l->text = strdup(status_message());
+    return l->text ? DID_OK : status_fail(DID_ENOMEM, "no memory for a document");
+}
+
+status load_seal(load *l, const document *d)
+{
+    l->at = d->at;
+    l->failed = d->finish == FINISH_FAILED || d->finish == FINISH_REJECTED;
+    l->how = d->finish == FINISH_NONE ? MESSAGE_PUT_DOWN : MESSAGE_RESULT;
+    if (l->how == MESSAGE_RESULT) return record_line(&l->text, &l->request, d, &l->rules);
+    return parcel_pack(&l->text, d, &l->request);
+}

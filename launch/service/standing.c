@@ -1,0 +1,214 @@
+#include "standing.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storeroom.h"
+
+void standing_loan_clear(standing_loan *l)
+{
+    free(l->terms);
+    free(l->line);
+    free(l->checkpoint);
+    *l = (standing_loan){0};
+}
+
+static status lend(store *s, storeroom_document *r, const char *signature, standing_loan *out)
+{
+    bool again = r->checkpoint && r->signature && strcmp(r->signature, signature) == 0;
+    *out = (standing_loan){.serial = r->place,
+                           .epoch = r->epoch + 1,
+                           .sample = r->sample,
+                           .suspect = r->failures >= STANDING_STRIKES - 1,
+                           .line = strdup(r->line)};
+    if (again) out->checkpoint = strdup(r->checkpoint);
+    if (!out->line || (again && !out->checkpoint)) return storeroom_full();
+    r->epoch++;
+    r->state = again && r->state == STORE_DRAFTED ? STORE_REFINING : STORE_DRAFTING;
+    TRY(storeroom_terms(s, r->job, &out->terms));
+    return storeroom_write(s, r, 0);
+}
+
+static status take_one(store *s, store_state state, const char *signature, int strikes,
+                       standing_loan *out)
+{
+    bool found;
+    sqlite3_bind_int(s->query[QUERY_NEXT], 1, (int)state);
+    sqlite3_bind_int(s->query[QUERY_NEXT], 2, strikes);
+    status result = storeroom_step(s, QUERY_NEXT, &found);
+    if (result == DID_OK && found) {
+        storeroom_document r = storeroom_row(s->query[QUERY_NEXT]);
+        result = lend(s, &r, signature, out);
+    }
+    storeroom_done(s, QUERY_NEXT);
+    return result;
+}
+
+status standing_take(store *s, const char *signature, bool suspects, standing_loan *out)
+{
+    int strikes = suspects ? STANDING_STRIKES : STANDING_STRIKES - 1;
+    *out = (standing_loan){0};
+    status result = take_one(s, STORE_DRAFTED, signature, strikes, out);
+    if (result == DID_OK && !out->serial)
+        result = take_one(s, STORE_QUEUED, signature, strikes, out);
+    if (result != DID_OK) standing_loan_clear(out);
+    return result;
+}
+
+/* Stand on the row of `serial`, until `done`. */
+static status stand(store *s, int64_t serial, storeroom_document *r, bool *found)
+{
+    sqlite3_bind_int64(s->query[QUERY_FIND], 1, serial);
+    TRY(storeroom_step(s, QUERY_FIND, found));
+    if (*found) *r = storeroom_row(s->query[QUERY_FIND]);
+    return DID_OK;
+}
+
+status standing_look(store *s, int64_t serial, store_state *state, int64_t *epoch)
+{
+    storeroom_document r = {0};
+    bool               found;
+    status             result = stand(s, serial, &r, &found);
+    *state = (store_state)r.state;
+    *epoch = r.epoch;
+    storeroom_done(s, QUERY_FIND);
+    return result;
+}
+
+/* Change a document: `how` is told what it was. */
+typedef void change(storeroom_document *r, const void *context);
+
+static status alter(store *s, int64_t serial, change *how, const void *context, bool ends)
+{
+    storeroom_document r;
+    bool               found;
+    status             result = stand(s, serial, &r, &found);
+    if (result == DID_OK && !found)
+        result = status_fail(DID_EFORMAT, "there is no document %lld", (long long)serial);
+    if (result == DID_OK) {
+        how(&r, context);
+        result = storeroom_write(s, &r, ends ? ++s->last : 0);
+    }
+    storeroom_done(s, QUERY_FIND);
+    return result;
+}
+
+typedef struct saved {
+    bool        refining;
+    const char *signature, *checkpoint;
+} saved;
+
+static void apply_save(storeroom_document *r, const void *context)
+{
+    const saved *now = context;
+    r->state = now->refining ? STORE_REFINING : STORE_DRAFTING;
+    r->signature = now->signature;
+    r->checkpoint = now->checkpoint;
+    r->failures = 0;
+}
+
+status standing_save(store *s, int64_t serial, bool refining, const char *signature,
+                     const char *checkpoint)
+{
+    saved now = {refining, signature, checkpoint};
+    return alter(s, serial, apply_save, &now, false);
+}
+
+static void apply_back(storeroom_document *r, const void *context)
+{
+    (void)context;
+    r->state = r->state == STORE_REFINING ? STORE_DRAFTED : STORE_QUEUED;
+}
+
+status standing_put_back(store *s, int64_t serial)
+{
+    return alter(s, serial, apply_back, NULL, false);
+}
+
+static void apply_strike(storeroom_document *r, const void *context)
+{
+    apply_back(r, context);
+    r->failures++;
+}
+
+status standing_strike(store *s, int64_t serial, const char *reason, bool *set_aside)
+{
+    storeroom_document r;
+    bool               found;
+    TRY(alter(s, serial, apply_strike, NULL, false));
+    status result = stand(s, serial, &r, &found);
+    *set_aside = result == DID_OK && found && r.failures >= STANDING_STRIKES;
+    storeroom_done(s, QUERY_FIND);
+    if (result != DID_OK || !*set_aside) return result;
+    return standing_set_aside(s, serial, reason);
+}
+
+typedef struct ending_of_document {
+    store_state state;
+    const char *record;
+} ending_of_document;
+
+static void apply_end(storeroom_document *r, const void *context)
+{
+    const ending_of_document *end = context;
+    r->state = (int)end->state;
+    r->signature = r->checkpoint = NULL;
+    r->record = end->record;
+}
+
+status standing_finish(store *s, int64_t serial, const char *record, bool failed)
+{
+    ending_of_document end = {failed ? STORE_FAILED : STORE_DONE, record};
+    return alter(s, serial, apply_end, &end, true);
+}
+
+status standing_set_aside(store *s, int64_t serial, const char *reason)
+{
+    storeroom_document r;
+    bool               found;
+    char              *record = NULL;
+    status             result = stand(s, serial, &r, &found);
+    if (result == DID_OK && found) {
+        json_t *o = json_pack("{s:s, s:i, s:n, s:s, s:s}", "custom_id", r.custom_id, "sample",
+                              r.sample, "text", "finish_reason", "failed", "error", reason);
+        record = json_dumps(o, 0);
+        json_decref(o);
+    }
+    storeroom_done(s, QUERY_FIND);
+    TRY(result);
+    if (!record) return storeroom_full();
+    result = standing_finish(s, serial, record, true);
+    free(record);
+    return result;
+}
+
+static status cancel_one(store *s, int64_t serial)
+{
+    ending_of_document end = {STORE_CANCELLED, NULL};
+    return alter(s, serial, apply_end, &end, false);
+}
+
+status standing_cancel(store *s, int64_t job, const char *custom_id, store_visit *out,
+                       void *context, int *cancelled)
+{
+    storeroom_query which = custom_id ? QUERY_OPEN_OF_ID : QUERY_OPEN_OF_JOB;
+    sqlite3_stmt   *q = s->query[which];
+    bool            found = true;
+    status          result = DID_OK;
+    *cancelled = 0;
+    while (result == DID_OK && found) {
+        sqlite3_bind_int64(q, 1, job);
+        if (custom_id) sqlite3_bind_text(q, 2, custom_id, -1, SQLITE_STATIC);
+        result = storeroom_step(s, which, &found);
+        int64_t     serial = sqlite3_column_int64(q, 0), epoch = sqlite3_column_int64(q, 2);
+        store_state state = (store_state)sqlite3_column_int(q, 1);
+        storeroom_done(s, which);
+        if (result != DID_OK || !found) break;
+        result = cancel_one(s, serial);
+        ++*cancelled;
+        if (result == DID_OK && (state == STORE_DRAFTING || state == STORE_REFINING))
+            result = out(context, serial, epoch);
+    }
+    return result;
+}

@@ -1,0 +1,284 @@
+#include "worlds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "field.h"
+#include "log.h"
+#include "order.h"
+#include "record.h"
+#include "standing.h"
+
+enum { CREDIT = 1024 }; /* documents one leader may have */
+/* A pass may take this many times as long as the one before and the lease still holds. */
+static const double PASSES = 10;
+
+bool worlds_word(message_type type)
+{
+    switch (type) {
+    case MESSAGE_HELLO:
+    case MESSAGE_READY:
+    case MESSAGE_CHECKPOINT:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_RESULT:
+    case MESSAGE_PUT_DOWN:
+    case MESSAGE_REFUSE:
+    case MESSAGE_BYE: return true;
+    default: return false;
+    }
+}
+
+static json_t *about(int64_t serial, int64_t epoch)
+{
+    return json_pack("{s:I, s:I}", "serial", (json_int_t)serial, "epoch", (json_int_t)epoch);
+}
+
+/* ---- handing out ---- */
+
+static status send_loan(desk *d, const leader_entry *to, const standing_loan *loan)
+{
+    char   *text = order_pack(loan->line, loan->terms);
+    frame   part[2] = {{text, text ? strlen(text) : 0}}, id = muster_id(to);
+    int     n = 1;
+    json_t *body = json_pack("{s:I, s:I, s:i}", "serial", (json_int_t)loan->serial, "epoch",
+                             (json_int_t)loan->epoch, "sample", loan->sample);
+    if (!text || !body) {
+        json_decref(body);
+        free(text);
+        return status_fail(DID_ENOMEM, "no memory for a document");
+    }
+    if (loan->checkpoint) part[n++] = (frame){loan->checkpoint, strlen(loan->checkpoint)};
+    status s = desk_say(d, &id, MESSAGE_WORK, body, part, n);
+    free(text);
+    if (s != DID_OK) return s;
+    lease one = {loan->serial, loan->epoch, to->number, clock_seconds() + d->settings.lease_s,
+                 loan->suspect};
+    return leases_grant(&d->leases, &one);
+}
+
+/* No leader takes so much that others stand idle. */
+static status fair_share(desk *d, int *room)
+{
+    int waiting, n = d->muster.n;
+    if (n < 2) return DID_OK;
+    TRY(store_waiting(d->store, n * *room, &waiting));
+    int share = (waiting + n - 1) / n;
+    if (*room > share) *room = share > 0 ? share : 1;
+    return DID_OK;
+}
+
+/* A document that was in the hands of lost worlds goes to a leader that has nothing else, and
+ * nothing else goes there: if it is the document's fault, it takes no other with it. */
+static status on_ready(desk *d, const leader_entry *from, const message *m)
+{
+    int  room, sent = 0;
+    bool suspect;
+    TRY(field_int(m->body, "room", 1, 1 << 20, &room));
+    int held = leases_held(&d->leases, from->number, &suspect);
+    if (room > CREDIT - held) room = CREDIT - held;
+    TRY(fair_share(d, &room));
+    while (sent < room && !suspect) {
+        standing_loan loan;
+        TRY(standing_take(d->store, from->signature, held + sent == 0, &loan));
+        if (!loan.serial) break;
+        status s = send_loan(d, from, &loan);
+        suspect = loan.suspect;
+        standing_loan_clear(&loan);
+        TRY(s);
+        sent++;
+    }
+    frame id = muster_id(from);
+    return sent > 0 ? DID_OK : desk_say(d, &id, MESSAGE_IDLE, NULL, NULL, 0);
+}
+
+/* ---- taking in ---- */
+
+static status which(const message *m, int64_t *serial, int64_t *epoch)
+{
+    TRY(field_number(m->body, "serial", 1, INT64_MAX, serial));
+    return field_number(m->body, "epoch", 1, INT64_MAX, epoch);
+}
+
+/* The part as a text for the state file; it is one line. */
+static status part_text(char **out, const message *m)
+{
+    const frame *f = &m->part[0];
+    *out = NULL;
+    if (f->size == 0 || memchr(f->data, 0, f->size) || memchr(f->data, '\n', f->size))
+        return status_fail(DID_EFORMAT, "%s: the text after the body is not one line",
+                           message_name(m->type));
+    *out = strndup(f->data, f->size);
+    return *out ? DID_OK : status_fail(DID_ENOMEM, "no memory for a text of %zu bytes", f->size);
+}
+
+static status save(desk *d, const leader_entry *from, const message *m, int64_t serial)
+{
+    int   at;
+    char *text;
+    TRY(field_int(m->body, "at", 0, 1 << 20, &at));
+    TRY(part_text(&text, m));
+    status s = standing_save(d->store, serial, at > 0, from->signature, text);
+    free(text);
+    return s;
+}
+
+static status keep_record(desk *d, const message *m, int64_t serial)
+{
+    bool  failed;
+    char *text, *id = NULL;
+    int   sample;
+    TRY(field_flag(m->body, "failed", &failed));
+    TRY(part_text(&text, m));
+    status s = record_owner(text, strlen(text), &id, &sample);
+    if (s == DID_OK) s = standing_finish(d->store, serial, text, failed);
+    free(id);
+    free(text);
+    return s;
+}
+
+static status set_aside(desk *d, const message *m, int64_t serial)
+{
+    const char *reason;
+    TRY(field_text(m->body, "reason", &reason));
+    return standing_set_aside(d->store, serial, reason);
+}
+
+static status put_down(desk *d, const leader_entry *from, const message *m, int64_t serial)
+{
+    TRY(save(d, from, m, serial));
+    return standing_put_back(d->store, serial);
+}
+
+/* Said once more, because the answer was lost with a connection: the same answer. Otherwise another
+ * has the document now. */
+static status answer_late(desk *d, const desk_guest *from, int64_t serial, int64_t epoch)
+{
+    store_state state;
+    int64_t     now;
+    TRY(standing_look(d->store, serial, &state, &now));
+    bool again = now == epoch && (state == STORE_DONE || state == STORE_FAILED);
+    d->refused.stale += !again;
+    return desk_say(d, &from->id, again ? MESSAGE_ACK : MESSAGE_STALE, about(serial, epoch), NULL,
+                    0);
+}
+
+/* What ends a lease. */
+static status on_return(desk *d, const desk_guest *from, const leader_entry *l, const message *m)
+{
+    int64_t serial, epoch;
+    TRY(which(m, &serial, &epoch));
+    if (!leases_find(&d->leases, serial, epoch)) return answer_late(d, from, serial, epoch);
+    if (m->type == MESSAGE_RESULT) TRY(keep_record(d, m, serial));
+    else if (m->type == MESSAGE_REFUSE) TRY(set_aside(d, m, serial));
+    else TRY(put_down(d, l, m, serial));
+    leases_end(&d->leases, serial);
+    return desk_say(d, &from->id, MESSAGE_ACK, about(serial, epoch), NULL, 0);
+}
+
+static status on_checkpoint(desk *d, const desk_guest *from, const leader_entry *l,
+                            const message *m)
+{
+    int64_t serial, epoch;
+    TRY(which(m, &serial, &epoch));
+    if (leases_find(&d->leases, serial, epoch)) return save(d, l, m, serial);
+    d->refused.stale++;
+    return desk_say(d, &from->id, MESSAGE_DROP, about(serial, epoch), NULL, 0);
+}
+
+static status prolong(desk *d, const desk_guest *from, const leader_entry *l, const json_t *pair,
+                      double until)
+{
+    int64_t serial = json_integer_value(json_array_get(pair, 0));
+    int64_t epoch = json_integer_value(json_array_get(pair, 1));
+    if (leases_prolong(&d->leases, serial, epoch, l->number, until)) return DID_OK;
+    return desk_say(d, &from->id, MESSAGE_DROP, about(serial, epoch), NULL, 0);
+}
+
+static status on_progress(desk *d, const desk_guest *from, leader_entry *l, const message *m)
+{
+    const json_t *holding;
+    double        pass_s, now = clock_seconds(), patience = d->settings.lease_s;
+    TRY(field_real(m->body, "pass_s", 0, 1e6, &pass_s));
+    TRY(field_array(m->body, "holding", -1, &holding));
+    if (json_array_size(holding) > CREDIT)
+        return status_fail(DID_EFORMAT, "holding: more than %d documents", CREDIT);
+    TRY(muster_note(l, m->body, now));
+    if (PASSES * pass_s > patience) patience = PASSES * pass_s;
+    for (size_t i = 0; i < json_array_size(holding); i++)
+        TRY(prolong(d, from, l, json_array_get(holding, i), now + patience));
+    return DID_OK;
+}
+
+static status on_hello(desk *d, const desk_guest *from, const message *m)
+{
+    bool known = muster_find(&d->muster, &from->id) != NULL;
+    TRY(muster_greet(&d->muster, &from->id, m->body, clock_seconds()));
+    const leader_entry *l = muster_find(&d->muster, &from->id);
+    if (!known)
+        log_say("worlds", "row %d of %d on %s%s%s is here", l->row, l->rows, l->host,
+                l->slurm[0] ? ", Slurm job " : "", l->slurm);
+    return desk_say(d, &from->id, MESSAGE_WELCOME,
+                    json_pack("{s:f}", "lease_s", d->settings.lease_s), NULL, 0);
+}
+
+static status on_bye(desk *d, const desk_guest *from, const leader_entry *l)
+{
+    log_say("worlds", "row %d of %d on %s leaves", l->row, l->rows, l->host);
+    muster_leave(&d->muster, &from->id);
+    return DID_OK;
+}
+
+status worlds_obey(desk *d, const desk_guest *from, const message *m)
+{
+    if (m->type == MESSAGE_HELLO) return on_hello(d, from, m);
+    leader_entry *l = muster_find(&d->muster, &from->id);
+    if (!l) return desk_say(d, &from->id, MESSAGE_WHO, NULL, NULL, 0);
+    l->heard = clock_seconds();
+    switch (m->type) {
+    case MESSAGE_READY: return on_ready(d, l, m);
+    case MESSAGE_CHECKPOINT: return on_checkpoint(d, from, l, m);
+    case MESSAGE_PROGRESS: return on_progress(d, from, l, m);
+    case MESSAGE_BYE: return on_bye(d, from, l);
+    default: return on_return(d, from, l, m);
+    }
+}
+
+/* ---- leases ---- */
+
+static status recall(void *context, int64_t serial, int64_t epoch)
+{
+    desk *d = context;
+    lease one = {serial, epoch, 0, clock_seconds() + d->settings.lease_s, false};
+    return leases_grant(&d->leases, &one);
+}
+
+status worlds_recall(desk *d)
+{
+    return store_each_out(d->store, recall, d);
+}
+
+/* A lease that nobody claimed after a restart was lost with the desk, and is nobody's failure. */
+status worlds_expire(desk *d)
+{
+    lease old;
+    while (leases_expired(&d->leases, clock_seconds(), &old)) {
+        bool aside = false;
+        if (old.holder == 0) TRY(standing_put_back(d->store, old.serial));
+        else TRY(standing_strike(d->store, old.serial, "the worlds that had it were lost", &aside));
+        log_say("worlds", "document %lld: its world is silent; it %s", (long long)old.serial,
+                aside ? "is set aside" : "waits again");
+    }
+    return DID_OK;
+}
+
+status worlds_drop(desk *d, int64_t serial, int64_t epoch)
+{
+    lease *old = leases_find(&d->leases, serial, epoch);
+    if (!old) return DID_OK;
+    leader_entry *l = muster_number(&d->muster, old->holder);
+    leases_end(&d->leases, serial);
+    if (!l) return DID_OK;
+    frame id = muster_id(l);
+    return desk_say(d, &id, MESSAGE_DROP, about(serial, epoch), NULL, 0);
+}
