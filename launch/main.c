@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cmd_fsck.h"
 #include "cmd_cancel.h"
 #include "cmd_generate.h"
 #include "cmd_keys.h"
@@ -42,7 +43,8 @@ static const command commands[] = {{&settings_table, cmd_generate},
                                    {&cmd_top_table, cmd_top},
                                    {&cmd_keys_table, cmd_keys},
                                    {&score_settings_table, cmd_score},
-                                   {&sweep_settings_table, cmd_sweep}};
+                                   {&sweep_settings_table, cmd_sweep},
+                                   {&cmd_fsck_table, cmd_fsck}};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
