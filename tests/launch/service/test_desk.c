@@ -1,0 +1,234 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "desk.h"
+
+typedef struct fixture {
+    char            folder[64], state[96], endpoint[96];
+    socket_context *context; /* of the guests */
+    pthread_t       thread;
+    atomic_bool     quit;
+    status          outcome;
+    desk           *desk;
+} fixture;
+
+static void *turn(void *context)
+{
+    fixture *f = context;
+    while (!f->quit && f->outcome == DID_OK) f->outcome = desk_turn(f->desk, 10);
+    return NULL;
+}
+
+static void open_desk(fixture *f)
+{
+    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .open_max = 50};
+    f->quit = false;
+    if (desk_open(&f->desk, &s) != DID_OK) fail_msg("%s", status_message());
+    assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
+}
+
+static void close_desk(fixture *f)
+{
+    f->quit = true;
+    pthread_join(f->thread, NULL);
+    desk_close(&f->desk);
+    assert_int_equal(f->outcome, DID_OK);
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    strcpy(f->folder, "/tmp/did-desk-XXXXXX");
+    if (!mkdtemp(f->folder) || socket_context_open(&f->context) != DID_OK) return 1;
+    snprintf(f->state, sizeof f->state, "%s/state", f->folder);
+    snprintf(f->endpoint, sizeof f->endpoint, "ipc://%s/front", f->folder);
+    open_desk(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"state", "state-wal", "front"};
+    fixture                 *f = *state;
+    char                     path[128];
+    close_desk(f);
+    socket_context_close(&f->context);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->folder, names[i]);
+        unlink(path);
+    }
+    int left = rmdir(f->folder);
+    free(f);
+    return left;
+}
+
+static socket *guest(fixture *f)
+{
+    socket *s;
+    if (socket_connect_dealer(&s, f->context, f->endpoint, NULL, NULL, 1 << 20) != DID_OK)
+        fail_msg("%s", status_message());
+    return s;
+}
+
+/* One message of up to five frames, the last NULL. */
+static void say(socket *s, const char *word, const char *body, const char *one, const char *two)
+{
+    const char *text[] = {"did1", word, body, one, two};
+    frame       frames[5];
+    int         n = 0;
+    bool        sent = false;
+    double      until = clock_seconds() + 20;
+    for (; n < 5 && text[n]; n++) frames[n] = (frame){text[n], strlen(text[n])};
+    while (!sent && clock_seconds() < until)
+        assert_int_equal(socket_send(s, frames, n, &sent), DID_OK);
+    assert_true(sent);
+}
+
+/* The next message begins with `type` and holds `part` somewhere. */
+static void hears(socket *s, const char *type, const char *part)
+{
+    frame frames[SOCKET_FRAMES_MAX];
+    int   n;
+    char  text[2000] = "";
+    assert_int_equal(socket_recv(s, 20000, frames, &n), DID_OK);
+    for (int i = 1; i < n; i++) {
+        strncat(text, frames[i].data, frames[i].size < 400 ? frames[i].size : 400);
+        strcat(text, " ");
+    }
+    if (strncmp(text, type, strlen(type)) != 0 || !strstr(text, part))
+        fail_msg("heard \"%s\", expected %s ... %s", text, type, part);
+}
+
+#define HELLO                                                                             \
+    "{\"host\":\"h\",\"slurm\":\"7\",\"pid\":1,\"row\":0,\"rows\":1,\"signature\":\"S\"}"
+
+static void worlds_and_clients(void **state)
+{
+    fixture *f = *state;
+    socket  *client = guest(f), *world = guest(f), *other = guest(f);
+    say(client, "submit", "{\"ask\":1,\"job\":\"j\",\"terms\":{\"seed\":\"3\"}}",
+        "{\"custom_id\": \"a\", \"prompt\": \"x\"}\n{\"prompt\": \"y\", \"custom_id\": \"b\"}", NULL);
+    hears(client, "taken", "\"added\":2,\"known\":0,\"ask\":1");
+    say(client, "submit", "{\"ask\":2,\"job\":\"j\",\"terms\":{\"seed\":\"3\"}}",
+        "{\"prompt\":\"x\",\"custom_id\":\"a\"}", NULL); /* the same, written otherwise */
+    hears(client, "taken", "\"added\":0,\"known\":1");
+
+    say(world, "ready", "{\"room\":1}", NULL, NULL);
+    hears(world, "who", "");
+    say(world, "hello", HELLO, NULL, NULL);
+    hears(world, "welcome", "\"lease_s\":0.6");
+    say(world, "ready", "{\"room\":1}", NULL, NULL);
+    hears(world, "work {\"serial\":1,\"epoch\":1,\"sample\":0}", "{\\\"seed\\\":\\\"3\\\"}");
+    say(world, "checkpoint", "{\"serial\":1,\"epoch\":1,\"at\":1}", "half", NULL);
+    say(world, "result", "{\"serial\":1,\"epoch\":9,\"failed\":false}", "{}", NULL);
+    hears(world, "stale", "\"epoch\":9");
+
+    /* It falls silent: the document comes to the other with its checkpoint, and is his. */
+    say(other, "hello", HELLO, NULL, NULL);
+    hears(other, "welcome", "");
+    usleep(1200000);
+    say(other, "ready", "{\"room\":1}", NULL, NULL);
+    hears(other, "work {\"serial\":1,\"epoch\":2,\"sample\":0}", "half");
+    say(world, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
+        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
+    hears(world, "stale", "\"serial\":1");
+    say(world, "progress",
+        "{\"holding\":[[1,1]],\"drafting\":1,\"refining\":0,\"drawn\":5,\"passes\":1,\"nfe\":1,"
+        "\"pass_s\":0.1}", NULL, NULL);
+    hears(world, "drop", "\"serial\":1,\"epoch\":1");
+    for (int i = 0; i < 2; i++) { /* said twice, the same answer */
+        say(other, "result", "{\"serial\":1,\"epoch\":2,\"failed\":false}",
+            "{\"custom_id\":\"a\",\"sample\":0}", NULL);
+        hears(other, "ack", "\"serial\":1,\"epoch\":2");
+    }
+    say(client, "results", "{\"ask\":3,\"job\":\"j\",\"after\":0,\"room\":10}", NULL, NULL);
+    hears(client, "records {\"after\":1,\"records\":1,\"open\":1,\"ask\":3}",
+          "{\"custom_id\":\"a\",\"sample\":0}");
+    say(other, "ready", "{\"room\":5}", NULL, NULL);
+    hears(other, "work {\"serial\":2,\"epoch\":1", "");
+    say(client, "cancel", "{\"ask\":4,\"job\":\"j\"}", NULL, NULL);
+    hears(client, "cancelled {\"documents\":1", "");
+    hears(other, "drop {\"serial\":2,\"epoch\":1}", "");
+    say(other, "ready", "{\"room\":5}", NULL, NULL);
+    hears(other, "idle", "");
+    socket_close(&client);
+    socket_close(&world);
+    socket_close(&other);
+}
+
+/* A world goes on over a restart of the desk. */
+static void restarted(void **state)
+{
+    fixture *f = *state;
+    socket  *world = guest(f);
+    say(world, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
+    hears(world, "taken", "\"added\":1");
+    say(world, "hello", HELLO, NULL, NULL);
+    hears(world, "welcome", "");
+    say(world, "ready", "{\"room\":1}", NULL, NULL);
+    hears(world, "work {\"serial\":1,\"epoch\":1", "");
+    close_desk(f);
+    open_desk(f);
+    socket_close(&world);
+    world = guest(f);
+    say(world, "hello", HELLO, NULL, NULL);
+    hears(world, "welcome", "");
+    say(world, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
+        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
+    hears(world, "ack", "\"serial\":1,\"epoch\":1");
+    socket_close(&world);
+}
+
+static void nonsense(void **state)
+{
+    static const struct {
+        const char *word, *body, *part, *heard;
+    } wrong[] = {
+        {"nothing", "{}", NULL, "type of 7 bytes"},
+        {"submit", "{}", NULL, "0 texts"},
+        {"submit", "{", "x", "JSON"},
+        {"submit", "{\"job\":\"j\"}", "{}", "settings"},
+        {"submit", "{\"job\":\"\",\"terms\":{}}", "{\"custom_id\":\"a\"}", "job"},
+        {"submit", "{\"job\":\"j\",\"terms\":{\"model\":\"/etc\"}}", "{}", "not about documents"},
+        {"submit", "{\"job\":\"j\",\"terms\":{\"seed\":\"x\"}}", "{}", "seed"},
+        {"submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}\n{}", "line 2"},
+        {"submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\",\"n\":51}",
+         "50 are allowed"},
+        {"submit", "{\"job\":\"j\",\"terms\":{}}",
+         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "deeper"},
+        {"status", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", NULL, "deeper"},
+        {"results", "{\"job\":\"none\",\"after\":0,\"room\":1}", NULL, "no job"},
+        {"cancel", "{\"job\":\"none\"}", NULL, "no job"},
+        {"hello", "{}", NULL, "host"},
+        {"welcome", "{}", NULL, "not a word"},
+    };
+    fixture *f = *state;
+    socket  *s = guest(f);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        say(s, wrong[i].word, wrong[i].body, wrong[i].part, NULL);
+        hears(s, "error", wrong[i].heard);
+    }
+    say(s, "status", "{\"ask\":5}", NULL, NULL);
+    hears(s, "state", "\"protocol\":\"did1\"");
+    socket_close(&s);
+}
+
+int main(void)
+{
+#define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
+                                       WITH_DESK(nonsense)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
