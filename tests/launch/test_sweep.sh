@@ -19,12 +19,12 @@ usual=(--model "$models/did-tiny" --scorer "$models/gpt2-tiny-scorer" --quiet)
 
 cat >"$work/spec" <<'SPEC'
 title     = A sweep for a test
-length    = 48
-documents = 3
+length    = 32
+documents = 2
 seeds     = 5 6
 baseline  = draft
 frontier  = drafts
-claim     = NFE is what it is: nfe(refined remask=0.5 policy=lowest) = 51 +- 0
+claim     = NFE is what it is: nfe(refined remask=0.5 policy=lowest) = 35 +- 0
 claim     = more is reopened, more is changed: edits(refined remask=0.5 policy=lowest) > edits(refined remask=0.25 policy=lowest)
 claim     = and less is not: edits(refined remask=0.25 policy=lowest) > edits(refined remask=0.5 policy=lowest)
 [draft]
@@ -38,7 +38,7 @@ stages = 4,L:{remask}:quota/4
 remask = 0.25 0.5
 policy = lowest random posthoc
 SPEC
-documents=54
+documents=36
 
 # ---- one rank, two ranks
 "$did" sweep "${usual[@]}" --spec "$work/spec" --output "$work/one" >"$work/one.out" ||
@@ -56,7 +56,7 @@ for said in 'PASSED: NFE is what it is' 'PASSED: more is reopened' 'FAILED: and 
 done
 
 # A sample of did generate with the same seed is the same text.
-no_leaks "$did" generate --model "$models/did-tiny" --quiet -n 1 --seed 6 --length 48 --stages 4 \
+no_leaks "$did" generate --model "$models/did-tiny" --quiet -n 1 --seed 6 --length 32 --stages 4 \
     >"$work/sample" || fail "did generate"
 python3 - "$work/sample" "$work/one/documents.jsonl" <<'PYTHON' || fail "a draft is not did generate's"
 import json, sys
@@ -130,7 +130,7 @@ if page.open:
     page.bad.append("not closed: %s" % page.open)
 if len(page.ids) != len(set(page.ids)):
     page.bad.append("an id occurs twice")
-wanted = ["A sweep for a test", "PASSED", "FAILED", "Over remask", "9 settings of 6 documents",
+wanted = ["A sweep for a test", "PASSED", "FAILED", "Over remask", "9 settings of 4 documents",
           "Figure 5.", "Samples"]
 if sys.argv[2]:
     wanted += ["perplexity (pooled over tokens)", "entropy (nats, unigram)",
@@ -145,17 +145,18 @@ PYTHON
 
 # ---- did show, on a document of the sweep
 no_leaks "$did" show "$work/two/documents.jsonl" --model "$models/did-tiny" --color never \
-    --id 'refined remask=0.5 policy=lowest/5/000002' >"$work/shown" || fail "did show: exit code $?"
+    --id 'refined remask=0.5 policy=lowest/5/000001' >"$work/shown" || fail "did show: exit code $?"
 grep -q 'stage 2: refine, the whole at once, 0.5 reopened (lowest)' "$work/shown" &&
     grep -qF '{+' "$work/shown" && grep -q '; perplexity ' "$work/shown" ||
     fail "did show does not show the refinement"
 
 # ---- the shipped specs, as small as can be; the sanitizers are slow and see the same code in two
 shipped=("$specs"/*.spec)
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && shipped=("$specs/weights.spec" "$specs/policy.spec")
+size=128 # blocks.spec has blocks of that
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && shipped=("$specs/weights.spec" "$specs/policy.spec") size=32
 for spec in "${shipped[@]}"; do
     no_leaks mpirun --oversubscribe -n 2 "$did" sweep "${usual[@]}" --spec "$spec" \
-        --set 'length=128; documents=1; seeds=1; steps=2' --output "$work/shipped" \
+        --set "length=$size; documents=1; seeds=1; steps=2" --output "$work/shipped" \
         --model-for "small=$models/did-tiny,mixed=$models/did-tiny,refiner=$models/did-tiny" \
         >"$work/shipped.out" || fail "$spec: exit code $?"
     grep -q '^PASSED: \|^FAILED: ' "$work/shipped.out" || fail "$spec decides no claim"
