@@ -48,9 +48,11 @@ cmp -s <(grep '"custom_id": "d7"' "$work/first.jsonl" | sort) <(sort "$work/alon
 
 # Killed again and again, on changing numbers of ranks; the state file brings it home.
 kills=0
+slowly=1 # the sanitizers make a run several times longer
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && slowly=8
 for attempt in $(seq 40); do
     ranks=$((1 + attempt % 3))
-    timeout -s KILL "$(awk "BEGIN {print 0.7 + 0.15 * $attempt}")" mpirun --oversubscribe -n "$ranks" \
+    timeout -s KILL "$(awk "BEGIN {print $slowly * (0.7 + 0.15 * $attempt)}")" mpirun --oversubscribe -n "$ranks" \
         "$did" generate --model "$model" --trace --quiet --input "$work/input.jsonl" \
         --output "$work/killed.jsonl" --state "$work/state" --save-interval-s 0 2>>"$work/said"
     code=$?

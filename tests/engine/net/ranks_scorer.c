@@ -60,7 +60,7 @@ static void agrees_at(int tp, bool folded)
     assert_int_equal(rig_open(&r, DID_TEST_MODELS "/gpt2-tiny-scorer", world, tp, LENGTH, LENGTH,
                               folded, NULL),
                      DID_OK);
-    for (int i = 0; i < TEXTS; i += folded ? 1 : 7) score_text(&r, i);
+    for (int i = 0; i < TEXTS; i += folded && !rig_slow() ? 1 : 7) score_text(&r, i);
     rig_close(&r);
 }
 
