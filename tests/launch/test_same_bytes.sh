@@ -10,7 +10,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+ids="1 2 3 4 5 6 7 8 9 10 11 12" wanted=18
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && ids="1 2 7" wanted=5 # the sanitizers are slow
+for i in $ids; do
     echo "{\"custom_id\": \"d$i\", \"prompt\": \"Once upon a time $i\", \"length\": $((24 + 8 * (i % 4))), \"n\": $((1 + i % 2))}"
 done >"$work/input.jsonl"
 tac "$work/input.jsonl" >"$work/reversed.jsonl"
@@ -33,7 +35,7 @@ same() {
 }
 
 run 1 --input "$work/input.jsonl" --output "$work/first.jsonl" --documents 1 || failed=1
-[ "$(wc -l <"$work/first.jsonl")" = 18 ] || { echo "FAILED: 18 records expected"; failed=1; }
+[ "$(wc -l <"$work/first.jsonl")" = $wanted ] || { echo "FAILED: $wanted records expected"; failed=1; }
 
 run 2 --input "$work/reversed.jsonl" --output "$work/rows2.jsonl" --documents 4 || failed=1
 same "two rows, reversed" "$work/rows2.jsonl"
