@@ -12,7 +12,8 @@ complain() { echo "$*"; wrong=$((wrong + 1)); }
 
 # --- Who may include whom: the reader's copy of the plan, not read from the build files. ----------
 declare -A folder=([base]=comm/base [comm]=comm [shard]=shard [kernels]=engine/kernels
-                   [net]=engine/net [engine]=engine [bench]=bench [study]=launch/study
+                   [net]=engine/net [engine]=engine [bench]=bench [requests]=launch/requests
+                   [state]=launch/state [frontend]=launch/frontend [study]=launch/study
                    [launch]=launch [service]=launch/service)
 declare -A sees=([base]="base"
                  [comm]="comm base"
@@ -22,9 +23,12 @@ declare -A sees=([base]="base"
                  [engine]="engine net kernels shard comm base"
                  [bench]="bench engine net kernels shard comm base"
                  [study]="study engine shard base"
-                 [launch]="launch study engine comm shard base"
-                 [service]="service launch study engine comm shard base"
-                 [main]="service launch bench engine comm shard base")
+                 [requests]="requests engine comm shard base"
+                 [state]="state requests engine comm shard base"
+                 [frontend]="frontend state requests engine comm shard base"
+                 [launch]="launch frontend state requests study engine comm shard base"
+                 [service]="service launch frontend state requests study engine comm shard base"
+                 [main]="service launch frontend state requests bench engine comm shard base")
 
 headers() { (cd "${folder[$1]}" && ls ./*.h 2>/dev/null | sed 's|^\./||'); }
 
@@ -98,6 +102,9 @@ refused shard comm.h
 refused kernels status.h
 refused net engine.h
 refused engine request.h
+refused requests journal.h
+refused state door.h
+refused frontend settings.h
 refused study comm.h
 refused launch kernels.h
 
@@ -114,7 +121,7 @@ only '[<"]mpi\.h' 'comm/[a-z_]+\.c$'
 only '[<"]zmq[a-z_]*\.h' 'comm/(socket|zap)\.c$'
 only '[<"]([a-z0-9]*intrin|arm_neon|cpuid|cblas|openblas_config)\.h' 'engine/kernels/'
 only '[<"]pcre2\.h' 'engine/[a-z_]+\.c$'
-only '[<"]sqlite3\.h' 'launch/'
+only '[<"]sqlite3\.h' 'launch/(state|service)/'
 only '[<"](cmocka\.h|(\.\./)*tests/)' 'nowhere'
 only '[<"][^>"]*\.\./' 'nowhere'
 only '"[^"]*/' 'nowhere'
@@ -123,7 +130,7 @@ only '"[^"]*/' 'nowhere'
 twice=$(find "${sources[@]}" -name '*.[ch]' -printf '%f\n' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names used in two rooms:" $twice
 nested=$(find "${sources[@]}" -name '*.[ch]' -printf '%h\n' | sort -u |
-    grep -vE '^(comm|comm/base|shard|engine|engine/(kernels|net)|bench|launch|launch/(study|service))$')
+    grep -vE '^(comm|comm/base|shard|engine|engine/(kernels|net)|bench|launch|launch/(requests|state|frontend|study|service))$')
 [ -z "$nested" ] || complain "directories that are no room:" $nested
 
 # --- The tree: what git holds, or what lies there when it came without git. -----------------------
