@@ -156,14 +156,25 @@ static status refuse_kernels(const char *name, const char *const *can)
     return status_fail(DID_EINVAL, "kernels %s: this CPU can run %s", name, list);
 }
 
+/* Room for `each` bytes of every rank, or a failure that all of them share. */
+static status room_for_all(void **all, size_t each, comm *world)
+{
+    *all = malloc((size_t)comm_size(world) * each);
+    status s = comm_agree(world, *all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks",
+                                                             comm_size(world)));
+    if (s != DID_OK) free(*all);
+    return s;
+}
+
 /* Kernel sets are nested: who can run more of them can run those of the weakest. All ranks of the
  * world take the best set that every one of them has, so that rows give the same bits. */
 static status choose_kernels(const kernels **out, const char *name, comm *world)
 {
     const char *const *mine = kernels_available();
-    int                count = 0, fewest;
-    int               *all = malloc((size_t)comm_size(world) * sizeof *all);
-    if (!all) return status_fail(DID_ENOMEM, "no memory for %d ranks", comm_size(world));
+    int                count = 0, fewest, *all;
+    void              *room;
+    TRY(room_for_all(&room, sizeof *all, world));
+    all = room;
     while (mine[count]) count++;
     status s = comm_gather(world, all, &count, sizeof count, EV_SETUP);
     fewest = count;
@@ -178,9 +189,10 @@ static status choose_kernels(const kernels **out, const char *name, comm *world)
 /* Bytes of a document are promised per numeric signature; ranks that differ break the promise. */
 static status same_blas(comm *world)
 {
-    char  mine[64] = {0};
-    char *all = malloc((size_t)comm_size(world) * sizeof mine);
-    if (!all) return status_fail(DID_ENOMEM, "no memory for %d ranks", comm_size(world));
+    char  mine[64] = {0}, *all;
+    void *room;
+    TRY(room_for_all(&room, sizeof mine, world));
+    all = room;
     snprintf(mine, sizeof mine, "%s", kernels_blas());
     status s = comm_gather(world, all, mine, sizeof mine, EV_SETUP);
     for (int r = 0; s == DID_OK && r < comm_size(world); r++)
@@ -296,9 +308,10 @@ status engine_open(engine **out, const engine_settings *settings, comm *world)
     assert(settings->tp > 0 && comm_size(world) % settings->tp == 0 && settings->n_models > 0);
     engine *e = calloc(1, sizeof *e);
     *out = e;
-    TRY(comm_agree(world, e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine")));
-    e->settings = *settings;
-    status s = grid_open(&e->grid, world, settings->tp);
+    status s = e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine");
+    if (e) e->settings = *settings;
+    s = comm_agree(world, s);
+    if (s == DID_OK) s = grid_open(&e->grid, world, settings->tp);
     if (s == DID_OK) s = open_all(e, world);
     if (s != DID_OK) engine_close(out);
     return s;

@@ -198,8 +198,9 @@ static int keep_ties(const ask *a, const search *s, double above, int n_above, d
 {
     if (!s->cut || ties == 0) return 0;
     double room = tie > 0 ? (s->limit - above) / tie : ties;
-    double stay = a->inclusive ? ceil(room) : floor(room);
-    int    least = a->inclusive || n_above == 0; /* the first token always stays */
+    /* Inclusive: who has no more than the limit before it stays, so the one that crosses does. */
+    double stay = floor(room) + (a->inclusive ? 1 : 0);
+    int    least = n_above == 0; /* the first token always stays */
     if (stay < least) stay = least;
     return stay < ties ? (int)stay : ties;
 }

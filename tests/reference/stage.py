@@ -65,7 +65,7 @@ def kept(cumulative, nucleus, rule, slack=0.0):
         return np.full(cumulative.shape[:-1], cumulative.shape[-1])
     if rule == "exclusive":
         return np.maximum(1, (cumulative <= nucleus + slack).sum(-1))
-    below = (cumulative < nucleus + slack).sum(-1)
+    below = (cumulative <= nucleus + slack).sum(-1)
     return np.minimum(below + 1, cumulative.shape[-1])
 
 

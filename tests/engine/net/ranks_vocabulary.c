@@ -62,7 +62,7 @@ static void sort_out(sorted *s, const float *x, int vocab, int mask, const ask *
         double w = weight_of(s, s->order[i], a->temperature), before = sum;
         sum += w;
         bool within = sum <= a->nucleus * total || a->nucleus == 1;
-        if (!within && !(a->inclusive && before < a->nucleus * total) && i > 0) break;
+        if (!within && !(a->inclusive && before <= a->nucleus * total) && i > 0) break;
         s->keep[s->order[i]] = 1;
         s->kept_total += w;
         s->kept++;
