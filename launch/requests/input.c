@@ -214,12 +214,15 @@ static status place(reading *r, request **out)
 /* The n samples a wish asks for. When it fails nothing of it stays. */
 static status wish_grant(reading *r, const wish *w)
 {
-    int      first = r->in->n, n = w->n ? w->n : r->rules->samples;
+    int      first = r->in->n, n = w->n ? w->n : r->rules->samples, only = r->rules->only;
     request *q;
-    status   s = place(r, &q);
+    if (only > n)
+        return status_fail(DID_EFORMAT, "sample %d of %d was asked for", only - 1, n);
+    status s = place(r, &q);
     if (s == DID_OK) s = request_from(q, w, r->rules);
     if (s == DID_OK && !(q->custom_id = strdup(w->custom_id))) s = no_memory();
-    for (int i = 1; s == DID_OK && i < n; i++) {
+    if (s == DID_OK && only) q->sample = only - 1;
+    for (int i = 1; s == DID_OK && i < n && !only; i++) {
         s = place(r, &q);
         if (s == DID_OK) s = copy_of(q, &r->in->request[first]);
         if (s == DID_OK) q->sample = i;

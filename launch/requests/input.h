@@ -27,6 +27,7 @@ typedef struct input_rules {
     stage_defaults   defaults;
     int              length;
     int              samples;          /* of one prompt */
+    int              only;             /* 1 + the one sample that is wanted of each; 0: all */
     uint64_t         seed;
     bool             variable_length;
     reject_rule      reject;

@@ -14,7 +14,7 @@ enum { WAIT_MS = 50 };
 typedef struct serve {
     const char *state, *bind, *keys;
     double      lease_s;
-    int         open_max;
+    int         documents_max, mb_max, jobs_max;
     bool        quiet;
     const char *options;
 } serve;
@@ -35,8 +35,12 @@ static const option table[] = {
     {.help = "What it puts up with"},
     {"lease-s", 0, OPTION_REAL, "SECONDS", "120", .min = 0.5, .max = 86400, AT(lease_s),
      .help = "silence of a world after which its documents are given to another"},
-    {"client-documents", 0, OPTION_COUNT, "COUNT", "1000000", .min = 1, .max = 1e9, AT(open_max),
-     .help = "unfinished documents one client may have"},
+    {"client-documents", 0, OPTION_COUNT, "COUNT", "1000000", .min = 1, .max = 1e9,
+     AT(documents_max), .help = "unfinished documents one client may have"},
+    {"client-mb", 0, OPTION_COUNT, "MB", "16384", .min = 1, .max = 1e9, AT(mb_max),
+     .help = "what they may grow to: 4 bytes a position, and their lines"},
+    {"client-jobs", 0, OPTION_COUNT, "COUNT", "10000", .min = 1, .max = 1e6, AT(jobs_max),
+     .help = "jobs one client may have, finished ones included"},
     {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
     {"options", 0, OPTION_TEXT, "FILE", .silent = "none", AT(options),
      .help = "read more options from a file, one per line, without dashes; # begins a comment"},
@@ -64,7 +68,12 @@ static status check(const serve *s)
 static status serve_all(const serve *s)
 {
     desk         *d;
-    desk_settings settings = {s->state, s->bind, s->keys, s->lease_s, s->open_max};
+    desk_settings settings = {.state = s->state,
+                              .endpoint = s->bind,
+                              .keys = s->keys,
+                              .lease_s = s->lease_s,
+                              .quota = {s->documents_max, (int64_t)s->mb_max << 20},
+                              .jobs_max = s->jobs_max};
     TRY(desk_open(&d, &settings));
     log_say("serve", "%s is open", d->bound);
     status result = DID_OK;

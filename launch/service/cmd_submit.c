@@ -17,7 +17,7 @@
 #include "utf8.h"
 #include "wish.h"
 
-enum { BATCH_LINES = 500, BATCH_BYTES = 4 << 20 };
+enum { BATCH_LINES = 500, BATCH_DOCUMENTS = 4096, BATCH_BYTES = 4 << 20 };
 static const double LOOK_S = 0.3;
 
 typedef struct submit {
@@ -66,7 +66,7 @@ typedef struct sending {
     json_t       *terms;
     char         *bytes; /* lines that wait to be sent */
     size_t        size, room;
-    int           lines, added, known, problems;
+    int           lines, documents, added, known, problems;
     bool          plain, decided;
 } sending;
 
@@ -90,13 +90,14 @@ static status flush(sending *to)
     to->added += added;
     to->known += known;
     to->size = 0;
-    to->lines = 0;
+    to->lines = to->documents = 0;
     return DID_OK;
 }
 
-static status add(sending *to, const char *text, size_t size)
+static status add(sending *to, const char *text, size_t size, int documents)
 {
-    if (to->lines == BATCH_LINES || (to->lines > 0 && to->size + size > BATCH_BYTES))
+    if (to->lines == BATCH_LINES || (to->lines > 0 && (to->size + size > BATCH_BYTES ||
+                                                       to->documents + documents > BATCH_DOCUMENTS)))
         TRY(flush(to));
     if (to->size + size + 1 > to->room) {
         size_t more = 2 * (to->size + size + 1);
@@ -109,6 +110,7 @@ static status add(sending *to, const char *text, size_t size)
     to->bytes[to->size + size] = '\n';
     to->size += size + 1;
     to->lines++;
+    to->documents += documents;
     return DID_OK;
 }
 
@@ -120,19 +122,20 @@ static status add_plain(sending *to, const char *text, size_t size, long number)
     char   *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!line) return status_fail(DID_EFORMAT, "not UTF-8");
-    status s = add(to, line, strlen(line));
+    status s = add(to, line, strlen(line), to->say->set.samples);
     free(line);
     return s;
 }
 
 /* Lines are checked here too, so that a mistake is told by its place in the file. */
-static status check_json(const char *text, size_t size, int *column)
+static status check_json(const char *text, size_t size, int *column, int *documents)
 {
     json_t *object;
     wish    w;
     TRY(jsonl_parse(&object, text, size, column));
     status s = wish_read(&w, object);
     if (s != DID_OK && w.key) *column = jsonl_column(text, size, w.key, w.depth);
+    if (w.n) *documents = w.n;
     json_decref(object);
     return s;
 }
@@ -141,11 +144,11 @@ typedef status line_visit(sending *to, const char *text, size_t size, long numbe
 
 static status check_line(sending *to, const char *text, size_t size, long number)
 {
-    int    column = 0;
+    int    column = 0, documents;
     size_t good = utf8_check(text, size);
     char   where[40] = "";
     status s = good < size ? status_fail(DID_EFORMAT, "not UTF-8") : DID_OK;
-    if (s == DID_OK && !to->plain) s = check_json(text, size, &column);
+    if (s == DID_OK && !to->plain) s = check_json(text, size, &column, &documents);
     if (s != DID_EFORMAT) return s;
     if (column > 0) snprintf(where, sizeof where, ":%d", column);
     if (to->problems++ < 20)
@@ -155,7 +158,10 @@ static status check_line(sending *to, const char *text, size_t size, long number
 
 static status send_line(sending *to, const char *text, size_t size, long number)
 {
-    return to->plain ? add_plain(to, text, size, number) : add(to, text, size);
+    int column, documents = to->say->set.samples;
+    if (to->plain) return add_plain(to, text, size, number);
+    TRY(check_json(text, size, &column, &documents));
+    return add(to, text, size, documents);
 }
 
 /* The whole file once; the first line that is not empty decides how it is read. */

@@ -23,7 +23,8 @@ typedef struct desk_settings {
     const char *endpoint; /* tcp:// or ipc:// */
     const char *keys;     /* key directory; NULL over ipc */
     double      lease_s;  /* silence after which a world's documents are given to another */
-    int64_t     open_max; /* unfinished documents of one client */
+    store_quota quota;    /* of one client */
+    int         jobs_max; /* of one client */
 } desk_settings;
 
 /* What it has turned away. */

@@ -41,16 +41,15 @@ static status rules_of(input_rules *out, char stages[STAGES_TEXT_MAX], job *worl
     return DID_OK;
 }
 
-/* The one of a prompt's samples, moved out of the input. */
-static status pick(request *out, input *in, int sample, int length_max)
+/* The document, moved out of the input. */
+static status pick(request *out, input *in, int length_max)
 {
-    if (sample < 0 || sample >= in->n)
-        return status_fail(DID_EFORMAT, "sample %d of %d was asked for", sample, in->n);
-    if (in->request[sample].length > length_max)
+    if (in->n != 1) return status_fail(DID_EFORMAT, "found %d lines, expected one", in->n);
+    if (in->request[0].length > length_max)
         return status_fail(DID_EFORMAT, "length: found %d, this world takes documents up to %d",
-                           in->request[sample].length, length_max);
-    *out = in->request[sample];
-    in->request[sample] = (request){0};
+                           in->request[0].length, length_max);
+    *out = in->request[0];
+    in->request[0] = (request){0};
     return DID_OK;
 }
 
@@ -61,8 +60,9 @@ static status read_line(request *out, job *world, const settings *s, const char 
     char        stages[STAGES_TEXT_MAX];
     input       in;
     TRY(rules_of(&rules, stages, world, s));
+    rules.only = sample + 1; /* a line may ask for thousands */
     status read = input_parse(&in, line, strlen(line), "line", &rules);
-    if (read == DID_OK) read = pick(out, &in, sample, length_max);
+    if (read == DID_OK) read = pick(out, &in, length_max);
     input_clear(&in);
     return read == DID_EINVAL ? DID_EFORMAT : read;
 }

@@ -6,6 +6,8 @@
 
 #include "storeroom.h"
 
+enum { TRIES = 64 }; /* jobs that are asked before a world is told that nothing waits */
+
 void standing_loan_clear(standing_loan *l)
 {
     free(l->terms);
@@ -30,12 +32,13 @@ static status lend(store *s, storeroom_document *r, const char *signature, stand
     return storeroom_write(s, r, 0);
 }
 
-static status take_one(store *s, store_state state, const char *signature, int strikes,
-                       standing_loan *out)
+static status take_of(store *s, int64_t job, store_state state, const char *signature, int strikes,
+                      standing_loan *out)
 {
     bool found;
-    sqlite3_bind_int(s->query[QUERY_NEXT], 1, (int)state);
-    sqlite3_bind_int(s->query[QUERY_NEXT], 2, strikes);
+    sqlite3_bind_int64(s->query[QUERY_NEXT], 1, job);
+    sqlite3_bind_int(s->query[QUERY_NEXT], 2, (int)state);
+    sqlite3_bind_int(s->query[QUERY_NEXT], 3, strikes);
     status result = storeroom_step(s, QUERY_NEXT, &found);
     if (result == DID_OK && found) {
         storeroom_document r = storeroom_row(s->query[QUERY_NEXT]);
@@ -43,6 +46,19 @@ static status take_one(store *s, store_state state, const char *signature, int s
     }
     storeroom_done(s, QUERY_NEXT);
     return result;
+}
+
+/* Of a job whose turn it is. One that has nothing but suspects, for which this world is not the
+ * place, is passed over, and its turn comes again. */
+static status take_one(store *s, store_state state, const char *signature, int strikes,
+                       standing_loan *out)
+{
+    int64_t job = 1;
+    for (int i = 0; i < TRIES && job && !out->serial; i++) {
+        job = rota_next(&s->rota, state);
+        if (job) TRY(take_of(s, job, state, signature, strikes, out));
+    }
+    return DID_OK;
 }
 
 status standing_take(store *s, const char *signature, bool suspects, standing_loan *out)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expanse.h"
 #include "storeroom.h"
 
 static const char *const words[STORE_STATES] = {
@@ -71,19 +72,22 @@ static status compare_terms(store *s, int64_t job, const char *name, const char 
     return result;
 }
 
-status store_begin_job(store *s, const char *owner, const char *name, const char *terms,
+status store_begin_job(store *s, const char *owner, const char *name, const char *terms, int most,
                        int64_t *job)
 {
-    sqlite3_stmt *q = s->query[QUERY_ADD_JOB];
+    sqlite3_stmt     *q = s->query[QUERY_ADD_JOB];
+    const rota_owner *known = rota_find(&s->rota, owner);
     TRY(store_find_job(s, owner, name, job));
     if (*job) return compare_terms(s, *job, name, terms);
+    if (known && known->n >= most)
+        return status_fail(DID_EINVAL, "you have %d jobs, no more are allowed", known->n);
     TRY(storeroom_begin(s));
     sqlite3_bind_text(q, 1, owner, -1, SQLITE_STATIC);
     sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(q, 3, terms, -1, SQLITE_STATIC);
     TRY(storeroom_run(s, QUERY_ADD_JOB));
     *job = database_last_row(s->db);
-    return DID_OK;
+    return rota_begin(&s->rota, owner, *job, expanse_length(terms));
 }
 
 status store_each_job(store *s, const char *owner, store_job_visit *visit, void *context)
@@ -105,30 +109,15 @@ int64_t store_open_documents(const store_count *c)
     return c->n[STORE_QUEUED] + c->n[STORE_DRAFTING] + c->n[STORE_DRAFTED] + c->n[STORE_REFINING];
 }
 
-status store_waiting(store *s, int most, int *n)
+int64_t store_waiting(const store *s)
 {
-    bool found;
-    sqlite3_bind_int(s->query[QUERY_SOME], 1, most);
-    status result = storeroom_step(s, QUERY_SOME, &found);
-    *n = result == DID_OK ? sqlite3_column_int(s->query[QUERY_SOME], 0) : 0;
-    storeroom_done(s, QUERY_SOME);
-    return result;
+    return s->rota.all.n[STORE_QUEUED] + s->rota.all.n[STORE_DRAFTED];
 }
 
-status store_counts(store *s, int64_t job, store_count *out)
+store_count store_counts(const store *s, int64_t job)
 {
-    storeroom_query which = job ? QUERY_COUNTS : QUERY_COUNTS_ALL;
-    sqlite3_stmt   *q = s->query[which];
-    bool            found;
-    *out = (store_count){0};
-    if (job) sqlite3_bind_int64(q, 1, job);
-    status result = storeroom_step(s, which, &found);
-    while (result == DID_OK && found) {
-        out->n[sqlite3_column_int(q, 0)] = sqlite3_column_int64(q, 1);
-        result = storeroom_step(s, which, &found);
-    }
-    storeroom_done(s, which);
-    return result;
+    const rota_job *j = rota_look(&s->rota, job);
+    return !job ? s->rota.all : j ? j->count : (store_count){0};
 }
 
 /* ---- submitting ---- */
@@ -144,7 +133,9 @@ static status add(store *s, int64_t job, const store_line *l, int sample)
     sqlite3_bind_text(q, 4, l->line, -1, SQLITE_STATIC);
     sqlite3_bind_int64(q, 5, storeroom_sum_line(&r));
     sqlite3_bind_int64(q, 6, storeroom_sum(&r));
-    return storeroom_run(s, QUERY_ADD);
+    TRY(storeroom_run(s, QUERY_ADD));
+    rota_move(&s->rota, job, STORE_STATES, STORE_QUEUED, l->bytes);
+    return DID_OK;
 }
 
 static status submit_one(store *s, int64_t job, const store_line *l, int sample, bool *known)
@@ -162,42 +153,61 @@ static status submit_one(store *s, int64_t job, const store_line *l, int sample,
     return add(s, job, l, sample);
 }
 
-static status submit_all(store *s, int64_t job, const store_line *lines, int n, int *added,
-                         int *known)
+static status check_quota(const store *s, const char *owner, const store_quota *most)
+{
+    const rota_owner *o = rota_find(&s->rota, owner);
+    if (o->open > most->documents)
+        return status_fail(DID_EINVAL, "more than %lld unfinished documents of yours",
+                           (long long)most->documents);
+    if (o->bytes > most->bytes)
+        return status_fail(DID_EINVAL,
+                           "your unfinished documents could grow to more than %lld MB (4 bytes a"
+                           " position, and their lines)",
+                           (long long)(most->bytes >> 20));
+    return DID_OK;
+}
+
+/* The quota is looked at after each document, so that a line that asks for far too many is given up
+ * soon. */
+static status submit_all(store *s, const char *owner, int64_t job, const store_line *lines, int n,
+                         const store_quota *most, int *added, int *known)
 {
     for (int i = 0; i < n; i++)
         for (int sample = 0; sample < lines[i].samples; sample++) {
             bool there;
             TRY(submit_one(s, job, &lines[i], sample, &there));
             *(there ? known : added) += 1;
+            if (!there) TRY(check_quota(s, owner, most));
         }
     return DID_OK;
 }
 
-static status check_quota(store *s, const char *owner, int64_t open_max)
+/* A job in which nothing was ever entered is none: its name is free for other terms. */
+static status forget_empty(store *s, int64_t job)
 {
-    bool found;
-    sqlite3_bind_text(s->query[QUERY_COUNT_OWNER], 1, owner, -1, SQLITE_STATIC);
-    status  result = storeroom_step(s, QUERY_COUNT_OWNER, &found);
-    int64_t n = result == DID_OK ? sqlite3_column_int64(s->query[QUERY_COUNT_OWNER], 0) : 0;
-    storeroom_done(s, QUERY_COUNT_OWNER);
-    if (result != DID_OK || n <= open_max) return result;
-    return status_fail(DID_EINVAL,
-                       "this would make %lld unfinished documents of yours,"
-                       " %lld are allowed",
-                       (long long)n, (long long)open_max);
+    const rota_job *j = rota_look(&s->rota, job);
+    int64_t         n = 0;
+    for (int i = 0; i < STORE_STATES; i++) n += j->count.n[i];
+    if (n > 0) return DID_OK;
+    rota_end(&s->rota, job);
+    sqlite3_bind_int64(s->query[QUERY_DROP_JOB], 1, job);
+    return storeroom_run(s, QUERY_DROP_JOB);
 }
 
 status store_submit(store *s, const char *owner, int64_t job, const store_line *lines, int n,
-                    int64_t open_max, int *added, int *known)
+                    const store_quota *most, int *added, int *known)
 {
+    rota_mark before = rota_remember(&s->rota, job);
     *added = *known = 0;
     TRY(storeroom_begin(s));
     TRY(database_execute(s->db, "SAVEPOINT submission"));
-    status result = submit_all(s, job, lines, n, added, known);
-    if (result == DID_OK && *added > 0) result = check_quota(s, owner, open_max);
-    if (result != DID_OK) database_retract(s->db, "ROLLBACK TO submission");
+    status result = submit_all(s, owner, job, lines, n, most, added, known);
+    if (result != DID_OK) {
+        database_retract(s->db, "ROLLBACK TO submission");
+        rota_restore(&s->rota, &before);
+    }
     status closed = database_execute(s->db, "RELEASE submission");
+    if (closed == DID_OK) closed = forget_empty(s, job);
     return result != DID_OK ? result : closed;
 }
 

@@ -48,21 +48,28 @@ status store_commit(store *s);
 status store_find_job(store *s, const char *owner, const char *name, int64_t *job);
 
 /* The same, made when it is new. `terms` is what holds for all its documents. Fails DID_EINVAL when
- * it was begun with other terms. */
-status store_begin_job(store *s, const char *owner, const char *name, const char *terms,
+ * it was begun with other terms, or the owner has `most` jobs already. */
+status store_begin_job(store *s, const char *owner, const char *name, const char *terms, int most,
                        int64_t *job);
 
 typedef struct store_line {
     const char *custom_id;
     int         samples; /* documents it asks for */
     const char *line;
+    int64_t     bytes;   /* what each may grow to (expanse.h) */
 } store_line;
 
+/* What an owner may have unfinished. */
+typedef struct store_quota {
+    int64_t documents;
+    int64_t bytes; /* they may grow to */
+} store_quota;
+
 /* All lines or none. A document that is known with the same line is counted in *known and left as
- * it is. Fails DID_EINVAL when one is known with another line, or `owner` would have more than
- * `open_max` documents unfinished. */
+ * it is. Fails DID_EINVAL when one is known with another line, or `owner` would have more unfinished
+ * than the quota; a job that has no documents then is gone. */
 status store_submit(store *s, const char *owner, int64_t job, const store_line *lines, int n,
-                    int64_t open_max, int *added, int *known);
+                    const store_quota *most, int *added, int *known);
 
 /* Called with the documents of a visit; a failure ends it. */
 typedef status store_visit(void *context, int64_t serial, int64_t epoch);
@@ -81,11 +88,8 @@ typedef struct store_count {
 
 int64_t store_open_documents(const store_count *c); /* neither finished nor cancelled. Local. */
 
-/* How many documents wait for their first world; no more than `most` are counted. */
-status store_waiting(store *s, int most, int *n);
-
-/* Counts of one job (0: of all jobs). */
-status store_counts(store *s, int64_t job, store_count *out);
+int64_t     store_waiting(const store *s);             /* documents that wait for a world. Local. */
+store_count store_counts(const store *s, int64_t job); /* of one job; 0: of all. Local. */
 
 /* Called with every job of `owner`. */
 typedef status store_job_visit(void *context, int64_t job, const char *name);

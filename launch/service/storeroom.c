@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expanse.h"
 #include "log.h"
 
 enum { SCHEMA_VERSION = 2 };
@@ -13,8 +14,10 @@ enum { SCHEMA_VERSION = 2 };
 static const char *const sql[STOREROOM_QUERIES] = {
     [QUERY_FIND_JOB] = "SELECT id FROM job WHERE owner = ?1 AND name = ?2",
     [QUERY_ADD_JOB] = "INSERT INTO job (owner, name, terms) VALUES (?1, ?2, ?3)",
+    [QUERY_DROP_JOB] = "DELETE FROM job WHERE id = ?1",
     [QUERY_TERMS] = "SELECT terms FROM job WHERE id = ?1",
     [QUERY_JOBS] = "SELECT id, name FROM job WHERE owner = ?1 ORDER BY id",
+    [QUERY_EVERY_JOB] = "SELECT id, owner, terms FROM job ORDER BY id",
     [QUERY_FIND] = "SELECT " ROW " FROM document WHERE place = ?1",
     [QUERY_FIND_KEY] =
         "SELECT " ROW " FROM document WHERE job = ?1 AND custom_id = ?2 AND sample = ?3",
@@ -25,7 +28,7 @@ static const char *const sql[STOREROOM_QUERIES] = {
                      " checkpoint = ?6, record = ?7, finished = ?8, sum = ?9 WHERE place = ?1",
     [QUERY_DROP] = "DELETE FROM document WHERE place = ?1",
     [QUERY_ALL] = "SELECT " ROW ", line_sum, sum FROM document ORDER BY place",
-    [QUERY_NEXT] = "SELECT " ROW " FROM document WHERE state = ?1 AND failures < ?2"
+    [QUERY_NEXT] = "SELECT " ROW " FROM document WHERE job = ?1 AND state = ?2 AND failures < ?3"
                    " ORDER BY place LIMIT 1",
     [QUERY_OUT] = "SELECT place, epoch FROM document WHERE state = ?1",
     [QUERY_LATER] = "SELECT finished, record FROM document WHERE job = ?1 AND finished > ?2"
@@ -33,11 +36,6 @@ static const char *const sql[STOREROOM_QUERIES] = {
     [QUERY_OPEN_OF_JOB] = "SELECT place, state, epoch FROM document WHERE job = ?1 AND state < 4",
     [QUERY_OPEN_OF_ID] = "SELECT place, state, epoch FROM document WHERE job = ?1 AND state < 4"
                          " AND custom_id = ?2",
-    [QUERY_COUNTS] = "SELECT state, count(*) FROM document WHERE job = ?1 GROUP BY state",
-    [QUERY_COUNTS_ALL] = "SELECT state, count(*) FROM document GROUP BY state",
-    [QUERY_SOME] = "SELECT count(*) FROM (SELECT 1 FROM document WHERE state = 0 LIMIT ?1)",
-    [QUERY_COUNT_OWNER] = "SELECT count(*) FROM job JOIN document ON document.job = job.id"
-                          " WHERE owner = ?1 AND state < 4",
     [QUERY_LAST] = "SELECT ifnull(max(finished), 0) FROM document",
 };
 static const char schema[] =
@@ -57,8 +55,8 @@ storeroom_document storeroom_row(sqlite3_stmt *q)
     return (storeroom_document){
         sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), database_text(q, 2),
         sqlite3_column_int(q, 3),   database_text(q, 4),        sqlite3_column_int(q, 5),
-        sqlite3_column_int64(q, 6), sqlite3_column_int(q, 7),   database_text(q, 8),
-        database_text(q, 9),        database_text(q, 10)};
+        sqlite3_column_int(q, 5),   sqlite3_column_int64(q, 6), sqlite3_column_int(q, 7),
+        database_text(q, 8),        database_text(q, 9),        database_text(q, 10)};
 }
 
 uint32_t storeroom_sum_line(const storeroom_document *r)
@@ -98,6 +96,16 @@ void storeroom_done(store *s, storeroom_query q)
     database_done(s->query[q]);
 }
 
+/* What the list of jobs knows of a document. */
+static void count(store *s, const storeroom_document *r, store_state from)
+{
+    const rota_job *j = rota_look(&s->rota, r->job);
+    bool            enters = from == STORE_STATES && r->state < STORE_DONE,
+         leaves = from < STORE_DONE && r->state >= STORE_DONE;
+    int64_t bytes = j && (enters || leaves) ? expanse_of_line(r->line, j->length) : 0;
+    rota_move(&s->rota, r->job, from, (store_state)r->state, bytes);
+}
+
 status storeroom_write(store *s, const storeroom_document *r, int64_t finished)
 {
     sqlite3_stmt *q = s->query[QUERY_CHANGE];
@@ -111,7 +119,9 @@ status storeroom_write(store *s, const storeroom_document *r, int64_t finished)
     sqlite3_bind_text(q, 7, r->record, -1, SQLITE_STATIC);
     sqlite3_bind_int64(q, 8, finished);
     sqlite3_bind_int64(q, 9, storeroom_sum(r));
-    return storeroom_run(s, QUERY_CHANGE);
+    TRY(storeroom_run(s, QUERY_CHANGE));
+    count(s, r, (store_state)r->was);
+    return DID_OK;
 }
 
 /* ---- opening ---- */
@@ -126,6 +136,7 @@ static status check_row(store *s, storeroom_document *r, int64_t line_sum, int64
     if (!line) {
         TRY(storeroom_begin(s));
         sqlite3_bind_int64(s->query[QUERY_DROP], 1, r->place);
+        r->line = NULL;
         return storeroom_run(s, QUERY_DROP);
     }
     *r = (storeroom_document){.place = r->place,
@@ -145,9 +156,24 @@ static status check_rows(store *s)
         sqlite3_stmt      *q = s->query[QUERY_ALL];
         storeroom_document r = storeroom_row(q);
         result = check_row(s, &r, sqlite3_column_int64(q, 11), sqlite3_column_int64(q, 12));
+        if (result == DID_OK && r.line) count(s, &r, STORE_STATES);
         if (result == DID_OK) result = storeroom_step(s, QUERY_ALL, &found);
     }
     storeroom_done(s, QUERY_ALL);
+    return result;
+}
+
+static status list_jobs(store *s)
+{
+    sqlite3_stmt *q = s->query[QUERY_EVERY_JOB];
+    bool          found;
+    status        result = storeroom_step(s, QUERY_EVERY_JOB, &found);
+    while (result == DID_OK && found) {
+        result = rota_begin(&s->rota, database_text(q, 1), sqlite3_column_int64(q, 0),
+                            expanse_length(database_text(q, 2)));
+        if (result == DID_OK) result = storeroom_step(s, QUERY_EVERY_JOB, &found);
+    }
+    storeroom_done(s, QUERY_EVERY_JOB);
     return result;
 }
 
@@ -156,6 +182,7 @@ status storeroom_open(store *s, const char *path)
     bool found;
     TRY(database_open(&s->db, path, "service", SCHEMA_VERSION, schema));
     for (int q = 0; q < STOREROOM_QUERIES; q++) TRY(database_prepare(s->db, sql[q], &s->query[q]));
+    TRY(list_jobs(s));
     TRY(check_rows(s));
     TRY(store_commit(s));
     TRY(storeroom_step(s, QUERY_LAST, &found));
@@ -168,6 +195,7 @@ void storeroom_close(store *s)
 {
     for (int q = 0; q < STOREROOM_QUERIES; q++) sqlite3_finalize(s->query[q]);
     database_close(&s->db);
+    rota_clear(&s->rota);
 }
 
 status storeroom_full(void)

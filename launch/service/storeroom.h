@@ -9,14 +9,17 @@
 #include <stdint.h>
 
 #include "database.h"
+#include "rota.h"
 #include "status.h"
 #include "store.h"
 
 typedef enum {
     QUERY_FIND_JOB,
     QUERY_ADD_JOB,
+    QUERY_DROP_JOB,
     QUERY_TERMS,
     QUERY_JOBS,
+    QUERY_EVERY_JOB,
     QUERY_FIND,
     QUERY_FIND_KEY,
     QUERY_ADD,
@@ -28,11 +31,7 @@ typedef enum {
     QUERY_LATER,
     QUERY_OPEN_OF_JOB,
     QUERY_OPEN_OF_ID,
-    QUERY_COUNTS,
-    QUERY_COUNTS_ALL,
-    QUERY_COUNT_OWNER,
     QUERY_LAST,
-    QUERY_SOME,
     STOREROOM_QUERIES
 } storeroom_query;
 
@@ -40,6 +39,7 @@ struct store {
     database     *db;
     sqlite3_stmt *query[STOREROOM_QUERIES];
     int64_t       last; /* number of the record that came last */
+    rota          rota; /* the jobs, counted */
     bool          begun;
 };
 
@@ -49,7 +49,7 @@ typedef struct storeroom_document {
     const char *custom_id;
     int         sample;
     const char *line;
-    int         state;
+    int         state, was; /* as it is, as it was read */
     int64_t     epoch;
     int         failures;
     const char *signature, *checkpoint, *record;

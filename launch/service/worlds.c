@@ -58,14 +58,10 @@ static status send_loan(desk *d, const leader_entry *to, const standing_loan *lo
 }
 
 /* No leader takes so much that others stand idle. */
-static status fair_share(desk *d, int *room)
+static int fair_share(const desk *d, int room)
 {
-    int waiting, n = d->muster.n;
-    if (n < 2) return DID_OK;
-    TRY(store_waiting(d->store, n * *room, &waiting));
-    int share = (waiting + n - 1) / n;
-    if (*room > share) *room = share > 0 ? share : 1;
-    return DID_OK;
+    int64_t n = d->muster.n, share = (store_waiting(d->store) + n - 1) / n;
+    return room <= share ? room : share > 0 ? (int)share : 1;
 }
 
 /* A document that was in the hands of lost worlds goes to a leader that has nothing else, and
@@ -77,7 +73,7 @@ static status on_ready(desk *d, const leader_entry *from, const message *m)
     TRY(field_int(m->body, "room", 1, 1 << 20, &room));
     int held = leases_held(&d->leases, from->number, &suspect);
     if (room > CREDIT - held) room = CREDIT - held;
-    TRY(fair_share(d, &room));
+    room = fair_share(d, room);
     while (sent < room && !suspect) {
         standing_loan loan;
         TRY(standing_take(d->store, from->signature, held + sent == 0, &loan));

@@ -32,7 +32,7 @@ static void *turn(void *context)
 
 static void open_desk(fixture *f)
 {
-    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .open_max = 50};
+    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3};
     f->quit = false;
     if (desk_open(&f->desk, &s) != DID_OK) fail_msg("%s", status_message());
     assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
@@ -168,6 +168,27 @@ static void worlds_and_clients(void **state)
     socket_close(&other);
 }
 
+/* A small job does not wait behind a large one. */
+static void fair(void **state)
+{
+    fixture *f = *state;
+    socket  *s = guest(f);
+    char     part[64];
+    say(s, "submit", "{\"job\":\"large\",\"terms\":{}}", "{\"custom_id\":\"l\",\"n\":40}", NULL);
+    hears(s, "taken", "\"added\":40");
+    say(s, "submit", "{\"job\":\"small\",\"terms\":{}}", "{\"custom_id\":\"s\",\"n\":3}", NULL);
+    hears(s, "taken", "\"added\":3");
+    say(s, "hello", HELLO, NULL, NULL);
+    hears(s, "welcome", "");
+    say(s, "ready", "{\"room\":8}", NULL, NULL);
+    for (int i = 0; i < 8; i++) { /* the large one's are 1 to 40 */
+        bool small = i % 2 == 1 && i < 6;
+        snprintf(part, sizeof part, "work {\"serial\":%d,", small ? 41 + i / 2 : i < 6 ? 1 + i / 2 : i - 2);
+        hears(s, part, "");
+    }
+    socket_close(&s);
+}
+
 /* A world goes on over a restart of the desk. */
 static void restarted(void **state)
 {
@@ -205,7 +226,14 @@ static void nonsense(void **state)
         {"submit", "{\"job\":\"j\",\"terms\":{\"seed\":\"x\"}}", "{}", "seed"},
         {"submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}\n{}", "line 2"},
         {"submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\",\"n\":51}",
-         "50 are allowed"},
+         "more than 50 unfinished"},
+        {"submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\",\"n\":3,\"length\":131072}",
+         "more than 1 MB"},
+        {"submit", "{\"job\":\"k\",\"terms\":{\"length\":\"131072\",\"samples\":\"3\"}}",
+         "{\"custom_id\":\"a\"}", "more than 1 MB"},
+        {"submit", "{\"job\":\"j\",\"terms\":{}}",
+         "{\"custom_id\":\"a\",\"n\":4096}\n{\"custom_id\":\"b\",\"n\":4096}\n{\"custom_id\":\"c\"}",
+         "more than 8192 documents"},
         {"submit", "{\"job\":\"j\",\"terms\":{}}",
          "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "deeper"},
         {"status", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", NULL, "deeper"},
@@ -229,6 +257,7 @@ int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
+                                       WITH_DESK(fair),
                                        WITH_DESK(nonsense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@ typedef struct fixture {
     int64_t job;
 } fixture;
 
+static const store_quota quota = {100, 1 << 20};
+
 static void again(fixture *f)
 {
     store_close(&f->store);
@@ -32,7 +34,7 @@ static int set_up(void **state)
     snprintf(f->path, sizeof f->path, "%s/state", f->folder);
     again(f);
     *state = f;
-    return store_begin_job(f->store, "alice", "job", "{}", &f->job) != DID_OK;
+    return store_begin_job(f->store, "alice", "job", "{}", 3, &f->job) != DID_OK;
 }
 
 static int tear_down(void **state)
@@ -51,8 +53,8 @@ static int tear_down(void **state)
 static void submit(fixture *f, const char *id, int samples, const char *line, int added, int known)
 {
     int        new, old;
-    store_line one = {id, samples, line};
-    assert_int_equal(store_submit(f->store, "alice", f->job, &one, 1, 100, &new, &old), DID_OK);
+    store_line one = {id, samples, line, 1};
+    assert_int_equal(store_submit(f->store, "alice", f->job, &one, 1, &quota, &new, &old), DID_OK);
     assert_int_equal(new, added);
     assert_int_equal(old, known);
 }
@@ -83,19 +85,19 @@ static void submitting(void **state)
     fixture   *f = *state;
     int        added, known;
     int64_t    other;
-    store_line lines[] = {{"new", 1, "{}"}, {"a", 1, "{\"x\": 2}"}}, many = {"m", 100, "{}"};
+    store_line lines[] = {{"new", 1, "{}", 1}, {"a", 1, "{\"x\": 2}", 1}}, many = {"m", 100, "{}", 1};
     submit(f, "a", 3, "{\"x\": 1}", 3, 0);
     submit(f, "a", 3, "{\"x\": 1}", 0, 3);
-    assert_int_equal(store_submit(f->store, "alice", f->job, lines, 2, 100, &added, &known),
+    assert_int_equal(store_submit(f->store, "alice", f->job, lines, 2, &quota, &added, &known),
                      DID_EINVAL);
     assert_non_null(strstr(status_message(), "another content"));
     submit(f, "new", 1, "{}", 1, 0); /* nothing of the refused batch stayed */
-    assert_int_equal(store_submit(f->store, "alice", f->job, &many, 1, 100, &added, &known),
+    assert_int_equal(store_submit(f->store, "alice", f->job, &many, 1, &quota, &added, &known),
                      DID_EINVAL);
-    assert_non_null(strstr(status_message(), "104 unfinished"));
-    assert_int_equal(store_begin_job(f->store, "alice", "job", "{\"seed\":\"2\"}", &other),
+    assert_non_null(strstr(status_message(), "more than 100 unfinished"));
+    assert_int_equal(store_begin_job(f->store, "alice", "job", "{\"seed\":\"2\"}", 3, &other),
                      DID_EINVAL);
-    assert_int_equal(store_begin_job(f->store, "bob", "job", "{\"seed\":\"2\"}", &other), DID_OK);
+    assert_int_equal(store_begin_job(f->store, "bob", "job", "{\"seed\":\"2\"}", 3, &other), DID_OK);
     assert_int_not_equal(other, f->job);
     assert_int_equal(store_find_job(f->store, "bob", "none", &other), DID_OK);
     assert_int_equal(other, 0);
@@ -170,7 +172,6 @@ static void reading_and_cancelling(void **state)
     char        text[1000] = "", line[32];
     int64_t     after = 0, serial[5];
     int         out = 0, cancelled;
-    store_count c;
     submit(f, "a", 5, "{}", 5, 0);
     for (int i = 0; i < 4; i++) serial[i] = take(f, "S", 1, NULL);
     for (int i = 2; i >= 0; i -= 2) {
@@ -186,7 +187,7 @@ static void reading_and_cancelling(void **state)
     assert_int_equal(standing_cancel(f->store, f->job, "a", count_out, &out, &cancelled), DID_OK);
     assert_int_equal(cancelled, 2);
     assert_int_equal(out, 1);
-    assert_int_equal(store_counts(f->store, f->job, &c), DID_OK);
+    store_count c = store_counts(f->store, f->job);
     assert_int_equal(c.n[STORE_DONE], 2);
     assert_int_equal(c.n[STORE_FAILED], 1);
     assert_int_equal(c.n[STORE_CANCELLED], 2);
