@@ -29,7 +29,8 @@ static int rank_masked(const document *d, int first, int len, ranked *out)
         uint64_t key = 0; /* leftmost first: ties go by position */
         if (s->sampler == SAMPLER_ANCESTRAL)
             key = (uint64_t)denoise_reveal_step(d, i, s->steps);
-        else if (s->sampler == SAMPLER_FHS || s->order == ORDER_RANDOM)
+        else if (s->sampler == SAMPLER_FHS ||
+                 (s->sampler == SAMPLER_QUOTA && s->order == ORDER_RANDOM))
             key = rng_bits(d->key, d->attempt, d->at, i, PURPOSE_ORDER);
         out[n++] = (ranked){key, i};
     }
@@ -47,9 +48,11 @@ static int step_size(const document *d, const ranked *turns, int n)
     return same;
 }
 
+/* Do the answers decide which positions are placed? */
 static bool chosen_after(const stage *s)
 {
-    return s->sampler == SAMPLER_QUOTA && s->order == ORDER_CONFIDENT;
+    return s->sampler == SAMPLER_THRESHOLD ||
+           (s->sampler == SAMPLER_QUOTA && s->order == ORDER_CONFIDENT);
 }
 
 static int ascending(const void *a, const void *b)
@@ -97,16 +100,29 @@ static void place(document *d, int position, const answer *a)
     if (d->traced) d->draws[d->n_draws++].snapshot = d->snapshot[position];
 }
 
-/* Most confident first: the surest answers of all masked rows; equal ones go by position. */
+/* Larger probabilities first; positive floats are in the order of their bits. */
+static uint64_t falling(float probability)
+{
+    uint32_t bits;
+    memcpy(&bits, &probability, sizeof bits);
+    return UINT32_MAX - bits;
+}
+
+/* The answers to place, of those of all masked rows: out[0] and on, and how many. Equal ones go by
+ * position. */
 static int surest(const document *d, const segment *s, const batch *b, ranked *out)
 {
-    for (int i = 0; i < s->n_asks; i++) {
-        uint32_t bits;
-        memcpy(&bits, &b->answers[s->ask + i].peak, sizeof bits);
-        out[i] = (ranked){UINT32_MAX - bits, s->ask + i};
+    const stage *how = &d->stage[d->at];
+    bool         by_draw = how->sampler == SAMPLER_THRESHOLD;
+    int          sure = 0;
+    for (int i = s->ask; i < s->ask + s->n_asks; i++) {
+        const answer *a = &b->answers[i];
+        out[i - s->ask] = (ranked){falling(by_draw ? a->raw : a->peak), i};
+        sure += (double)a->raw >= how->threshold;
     }
     qsort(out, (size_t)s->n_asks, sizeof *out, ranked_compare);
-    return denoise_quota(s->n_asks, d->step, d->stage[d->at].steps);
+    if (by_draw) return sure > 0 ? sure : 1;
+    return denoise_quota(s->n_asks, d->step, how->steps);
 }
 
 bool denoise_sound(document *d, const segment *s, const batch *b)

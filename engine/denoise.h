@@ -1,9 +1,15 @@
 /* denoise.h - one denoising step of one region: which masks become tokens, and with what confidence.
  *
  * Source: first-hitting (Zheng et al.; BD3-LM), ancestral sampling with cached predictions (MDLM,
- * BD3-LM), and the quota sampler of few-step refinement. A region is a draft block or the part of a
- * refine window that no earlier window held. The position is chosen before the pass wherever the
- * sampler allows it, so that only rows that will be drawn cost a vocabulary head.
+ * BD3-LM), the quota sampler of few-step refinement, and confidence thresholds (Fast-dLLM). A region
+ * is a draft block or the part of a refine window that no earlier window held. The position is chosen
+ * before the pass wherever the sampler allows it, so that only rows that will be drawn cost a
+ * vocabulary head; where the answers choose, a draw that was not placed is forgotten and made again
+ * with the same uniform number.
+ *
+ * The threshold sampler draws for every masked position and places all draws whose token the model
+ * gives at least the threshold (untempered, before the nucleus is cut); where there is none, the one
+ * of the largest probability, the lower position of equals. So a step places at least one.
  *
  * The snapshot is the model's own probability of the token at the moment it is placed; it is never
  * recomputed. */

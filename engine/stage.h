@@ -2,7 +2,7 @@
  * what the stages before have left.
  *
  * Source: Diffusion in Diffusion (block size and remask share per stage); BD3-LM (first-hitting and
- * ancestral samplers, nucleus rule). */
+ * ancestral samplers, nucleus rule); Fast-dLLM (threshold sampler). */
 #ifndef DID_STAGE_H
 #define DID_STAGE_H
 
@@ -11,7 +11,7 @@
 enum { STAGES_MAX = 8 };
 enum { STAGE_BLOCK_WHOLE = 0 };  /* block = the document's length */
 
-typedef enum { SAMPLER_FHS, SAMPLER_ANCESTRAL, SAMPLER_QUOTA } sampler;
+typedef enum { SAMPLER_FHS, SAMPLER_ANCESTRAL, SAMPLER_QUOTA, SAMPLER_THRESHOLD } sampler;
 typedef enum { ORDER_RANDOM, ORDER_LEFT, ORDER_CONFIDENT } order;          /* quota only */
 typedef enum { POLICY_LOWEST, POLICY_RANDOM, POLICY_POSTHOC } policy;      /* what is reopened */
 typedef enum { CONFIDENCE_RAW, CONFIDENCE_NUCLEUS } confidence;
@@ -32,6 +32,7 @@ typedef struct stage {
     policy       policy;
     sampler      sampler;
     int          steps;        /* ancestral, quota: denoising steps per block or window */
+    double       threshold;    /* threshold: probability in (0, 1] that a drawn token must have */
     order        order;
     double       nucleus;      /* in (0, 1]; 1 keeps everything */
     nucleus_rule rule;

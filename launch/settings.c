@@ -50,12 +50,16 @@ static const option table[] = {
      AT(stages),
      .help = "comma between stages, each block[:remask share][:setting...]; L is the whole length. "
              "4,L:0.25:quota/32 drafts in blocks of 4, reopens the least certain quarter, refines "
-             "it in 32 steps. Settings: fhs, ancestral/N, quota/N, p=, T=, order=, policy=, "
-             "confidence=, rule=, model=DIR. The options below hold where a stage is silent"},
-    {"sampler", 0, OPTION_CHOICE, "fhs|ancestral|quota", .silent = "fhs drafts, quota refines",
-     AT(sampler), .help = "first hitting (a token per pass), ancestral or quota (in --steps)"},
+             "it in 32 steps. Settings: fhs, ancestral/N, quota/N, threshold/P, p=, T=, order=, "
+             "policy=, confidence=, rule=, model=DIR. The options below hold where a stage is silent"},
+    {"sampler", 0, OPTION_CHOICE, "fhs|ancestral|quota|threshold",
+     .silent = "fhs drafts, quota refines", AT(sampler),
+     .help = "first hitting (a token per pass), ancestral or quota (in --steps), or all that are "
+             "sure enough at once (--threshold)"},
     {"steps", 0, OPTION_COUNT, "STEPS", .silent = "32; 64 when the draft is one block", .min = 1,
      .max = 1000000, AT(steps), .help = "denoising steps per block of ancestral and quota"},
+    {"threshold", 0, OPTION_REAL, "SHARE", "0.9", .max = 1, .open = true, AT(threshold),
+     .help = "the probability from which threshold places what it drew; at least one per pass"},
     {"order", 0, OPTION_CHOICE, "random|left|confident", "random", AT(order),
      .help = "which positions quota fills first"},
     {"nucleus", 0, OPTION_REAL, "SHARE", "0.9", .max = 1, .open = true, AT(nucleus),
@@ -157,6 +161,7 @@ stage_defaults settings_stage(const settings *s)
 {
     return (stage_defaults){.sampler = s->sampler,
                             .steps = s->steps,
+                            .threshold = s->threshold,
                             .order = (order)s->order,
                             .nucleus = s->nucleus,
                             .rule = (nucleus_rule)s->nucleus_rule,

@@ -21,7 +21,7 @@ typedef struct settings {
     bool        variable_length;
     const char *stages;
     int         sampler, order, steps, nucleus_rule, policy, confidence;
-    double      nucleus, temperature;
+    double      nucleus, temperature, threshold;
     const char *refine_window;
     bool        reject;
     int         reject_window, reject_restarts;

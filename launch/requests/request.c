@@ -43,6 +43,7 @@ static uint64_t hash_stage(uint64_t h, const stage *s)
     h = hash_real(h, s->remask);
     h = hash_real(h, s->nucleus);
     if (s->work != WORK_DENOISE) h = hash_number(h, (uint64_t)s->work);
+    if (s->sampler == SAMPLER_THRESHOLD) h = hash_real(h, s->threshold);
     return hash_real(h, s->temperature);
 }
 

@@ -11,7 +11,7 @@ enum { STEPS_MAX = 1 << 30 };
 
 static const char *const works[] = {"denoise", "score", "bound"};
 static const char *const policies[] = {"lowest", "random", "posthoc"};
-static const char *const samplers[] = {"fhs", "ancestral", "quota"};
+static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold"};
 static const char *const orders[] = {"random", "left", "confident"};
 static const char *const truncations[] = {"exclusive", "inclusive"};
 static const char *const confidences[] = {"raw", "nucleus"};
@@ -36,11 +36,18 @@ json_t *slip_stage(const stage *s, int block)
     if (s->work != WORK_DENOISE)
         return json_pack("{s:s, s:i, s:i, s:i}", "work", works[s->work], "model", s->model, "block",
                          block, "steps", s->steps);
-    return json_pack("{s:i, s:i, s:f, s:s, s:s, s:i, s:s, s:f, s:s, s:f, s:s}", "model", s->model,
-                     "block", block, "remask", s->remask, "policy", policies[s->policy], "sampler",
-                     samplers[s->sampler], "steps", s->steps, "order", orders[s->order], "nucleus",
-                     s->nucleus, "rule", truncations[s->rule], "temperature", s->temperature,
-                     "confidence", confidences[s->confidence]);
+    json_t *o = json_pack("{s:i, s:i, s:f, s:s, s:s, s:i, s:s, s:f, s:s, s:f, s:s}", "model",
+                          s->model, "block", block, "remask", s->remask, "policy",
+                          policies[s->policy], "sampler", samplers[s->sampler], "steps", s->steps,
+                          "order", orders[s->order], "nucleus", s->nucleus, "rule",
+                          truncations[s->rule], "temperature", s->temperature, "confidence",
+                          confidences[s->confidence]);
+    int     bad = 0;
+    if (s->sampler == SAMPLER_THRESHOLD)
+        bad |= json_object_set_new(o, "threshold", json_real(s->threshold));
+    if (!bad) return o;
+    json_decref(o);
+    return NULL;
 }
 
 status slip_pack(char **text, const request *r)
@@ -99,7 +106,11 @@ static status unpack_stage(stage *s, const json_t *o, int n_models)
     s->order = (order)order_at;
     s->rule = (nucleus_rule)rule_at;
     s->confidence = (confidence)confidence_at;
-    if (s->sampler != SAMPLER_FHS && s->steps < 1)
+    if (s->sampler == SAMPLER_THRESHOLD) {
+        TRY(field_real(o, "threshold", 0, 1, &s->threshold));
+        if (s->threshold == 0)
+            return status_fail(DID_EFORMAT, "threshold: found 0, expected a probability");
+    } else if (s->sampler != SAMPLER_FHS && s->steps < 1)
         return status_fail(DID_EFORMAT, "steps: found %d, expected at least 1", s->steps);
     return DID_OK;
 }

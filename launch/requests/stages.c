@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum { STEPS = 32, STEPS_WHOLE_DRAFT = 64, STEPS_MAX = 1000000, PART_MAX = 64 };
-static const double REMASK = 0.25;
+static const double REMASK = 0.25, THRESHOLD = 0.9;
 
-static const char *const sampler_word[] = {"fhs", "ancestral", "quota", NULL};
+static const char *const sampler_word[] = {"fhs", "ancestral", "quota", "threshold", NULL};
 static const char *const order_word[] = {"random", "left", "confident", NULL};
 static const char *const policy_word[] = {"lowest", "random", "posthoc", NULL};
 static const char *const confidence_word[] = {"raw", "nucleus", NULL};
@@ -64,9 +64,15 @@ static status in_range(const char *name, const char *value, double low, bool ope
 
 /* What a stage's text said of itself, beside the stage. */
 typedef struct saying {
-    bool sampler, order, remask, policy;
-    int  steps;
+    bool   sampler, order, remask, policy;
+    int    steps;
+    double threshold;
 } saying;
+
+static bool takes_steps(const stage *s)
+{
+    return s->sampler == SAMPLER_ANCESTRAL || s->sampler == SAMPLER_QUOTA;
+}
 
 static status sampler_read(stage *s, saying *said, char *text)
 {
@@ -77,6 +83,8 @@ static status sampler_read(stage *s, saying *said, char *text)
     if (slash == NULL) return DID_OK;
     if (s->sampler == SAMPLER_FHS)
         return status_fail(DID_EINVAL, "fhs takes no steps: it draws one token per pass");
+    if (s->sampler == SAMPLER_THRESHOLD)
+        return in_range(text, slash + 1, 0, true, 1, &said->threshold);
     if (!whole(slash + 1, STEPS_MAX, &said->steps))
         return status_fail(DID_EINVAL,
                            "%s: found \"%s\" steps, expected a whole number from 1 to %d", text,
@@ -133,7 +141,7 @@ static status part_read(stage *s, saying *said, models *m, char *part, int place
         return in_range("remask share", part, 0, false, 1, &s->remask);
     }
     return status_fail(DID_EINVAL,
-                       "found \"%s\", expected %sfhs, ancestral/N, quota/N or a "
+                       "found \"%s\", expected %sfhs, ancestral/N, quota/N, threshold/P or a "
                        "setting like p=0.9",
                        part, place == 1 ? "a remask share, " : "");
 }
@@ -157,7 +165,11 @@ static status settle(stage *s, const saying *said, const stage_defaults *d, bool
         s->sampler = draft && !one_block ? SAMPLER_FHS : SAMPLER_QUOTA;
         if (d->sampler >= 0) s->sampler = (sampler)d->sampler;
     }
-    if (s->sampler != SAMPLER_FHS) {
+    if (s->sampler == SAMPLER_THRESHOLD) {
+        s->threshold = said->threshold > 0 ? said->threshold : d->threshold;
+        if (s->threshold == 0) s->threshold = THRESHOLD;
+    }
+    if (takes_steps(s)) {
         s->steps = said->steps ? said->steps : d->steps;
         if (s->steps == 0) s->steps = draft && one_block ? STEPS_WHOLE_DRAFT : STEPS;
     }
@@ -281,14 +293,18 @@ static const char *number(char *text, size_t size, double x)
 
 static size_t stage_text(const stage *s, bool draft, const models *m, char *text, size_t size)
 {
-    char block[16] = "L", remask[40] = "", p[32], T[32], steps[16] = "", way[32] = "";
+    char block[16] = "L", remask[40] = "", p[32], T[32], steps[40] = "", way[32] = "";
     if (s->block != STAGE_BLOCK_WHOLE) snprintf(block, sizeof block, "%d", s->block);
     if (!draft) {
         remask[0] = ':';
         number(remask + 1, sizeof remask - 1, s->remask);
         snprintf(way, sizeof way, ":policy=%s", policy_word[s->policy]);
     }
-    if (s->sampler != SAMPLER_FHS) snprintf(steps, sizeof steps, "/%d", s->steps);
+    if (takes_steps(s)) snprintf(steps, sizeof steps, "/%d", s->steps);
+    if (s->sampler == SAMPLER_THRESHOLD) {
+        steps[0] = '/';
+        number(steps + 1, sizeof steps - 1, s->threshold);
+    }
     int n = snprintf(text, size, "%s%s:%s%s%s%s:p=%s:rule=%s:T=%s%s:confidence=%s", block, remask,
                      sampler_word[s->sampler], steps, s->sampler == SAMPLER_QUOTA ? ":order=" : "",
                      s->sampler == SAMPLER_QUOTA ? order_word[s->order] : "",

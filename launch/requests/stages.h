@@ -4,8 +4,8 @@
  *   stage  = block [ ":" remask ] { ":" setting }       the first stage drafts: no remask share
  *   block  = "L" (the document's length) | a whole number of tokens
  *   remask = share of the free positions reopened, 0 .. 1; 0.25 where silent
- *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps] | "p=" nucleus
- *           | "T=" temperature | "order=" random|left|confident
+ *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps]
+ *           | "threshold" ["/" probability] | "p=" nucleus | "T=" temperature | "order=" random|left|confident
  *           | "policy=" lowest|random|posthoc | "confidence=" raw|nucleus
  *           | "rule=" exclusive|inclusive | "model=" DIR
  *
@@ -22,8 +22,9 @@
 
 /* What holds where a stage is silent. */
 typedef struct stage_defaults {
-    int          sampler;  /* -1: first-hitting for drafts, quota for the rest */
-    int          steps;    /* 0: 32, or 64 for a draft of one whole block */
+    int          sampler;   /* -1: first-hitting for drafts, quota for the rest */
+    int          steps;     /* 0: 32, or 64 for a draft of one whole block */
+    double       threshold; /* 0: 0.9 */
     order        order;
     double       nucleus;
     nucleus_rule rule;

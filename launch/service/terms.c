@@ -9,7 +9,8 @@ static const char *const names[] = {
     "samples",         "trace",   "ids",           "keep-eos",       "length",
     "variable-length", "seed",    "stages",        "sampler",        "steps",
     "order",           "nucleus", "policy",        "nucleus-rule",   "confidence",
-    "temperature",     "reject",  "reject-window", "reject-entropy", "reject-restarts"};
+    "temperature",     "reject",  "reject-window", "reject-entropy", "reject-restarts",
+    "threshold"};
 enum { NAMES = sizeof names / sizeof names[0], WORD_MAX = 4200 };
 _Static_assert((int)NAMES == TERMS_MAX, "every term has a place");
 

@@ -18,8 +18,9 @@ static bool same_draft(const trial *a, const trial *b)
 {
     const stage *x = &a->stage[0], *y = &b->stage[0];
     return a->length == b->length && x->model == y->model && x->block == y->block &&
-           x->sampler == y->sampler && x->steps == y->steps && x->order == y->order &&
-           x->nucleus == y->nucleus && x->rule == y->rule && x->temperature == y->temperature &&
+           x->sampler == y->sampler && x->steps == y->steps && x->threshold == y->threshold &&
+           x->order == y->order && x->nucleus == y->nucleus && x->rule == y->rule &&
+           x->temperature == y->temperature &&
            a->setting->reject == b->setting->reject;
 }
 

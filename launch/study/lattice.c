@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const samplers[] = {"fhs", "ancestral", "quota", NULL};
+static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold", NULL};
 static const char *const orders[] = {"random", "left", "confident", NULL};
 static const char *const rules[] = {"exclusive", "inclusive", NULL};
 static const char *const policies[] = {"lowest", "random", "posthoc", NULL};

@@ -6,7 +6,7 @@
 
 #include "tally.h"
 
-static const char *const samplers[] = {"fhs", "ancestral", "quota"};
+static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold"};
 static const char *const orders[] = {"random", "left", "confident"};
 static const char *const policies[] = {"lowest", "random", "posthoc"};
 static const char *const confidences[] = {"raw", "nucleus"};
@@ -207,7 +207,7 @@ static void settings(FILE *to, const trial *t)
     }
     fprintf(to, ",%d,%.8g,%s,%s,%s,", stage_block(last, t->length), last->remask,
             policies[last->policy], confidences[last->confidence], samplers[last->sampler]);
-    if (last->sampler != SAMPLER_FHS) fprintf(to, "%d", last->steps);
+    if (last->steps > 0) fprintf(to, "%d", last->steps);
     fprintf(to, ",%s,%.8g,%.8g", last->sampler == SAMPLER_QUOTA ? orders[last->order] : "",
             last->nucleus, last->temperature);
 }

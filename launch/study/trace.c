@@ -142,6 +142,8 @@ static status title_of(char **out, const json_t *s, int k, int length)
         snprintf(reopen, sizeof reopen, "%g reopened (%.20s), ", real_of(s, "remask"),
                  word_of(s, "policy"));
     if (!strcmp(way, "fhs")) snprintf(how, sizeof how, "fhs");
+    else if (!strcmp(way, "threshold"))
+        snprintf(how, sizeof how, "threshold/%g", real_of(s, "threshold"));
     else
         snprintf(how, sizeof how, "%.20s/%d%s%.20s", way, count_of(s, "steps"),
                  strcmp(way, "quota") ? "" : " ", strcmp(way, "quota") ? "" : word_of(s, "order"));

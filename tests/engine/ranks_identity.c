@@ -13,10 +13,10 @@
 
 static comm *world;
 
-enum { DOCS = 10, CROWD = 54, LENGTH = 64, LONG = 300, END = 4095, MASK = 4096 };
+enum { DOCS = 11, CROWD = 53, LENGTH = 64, LONG = 300, END = 4095, MASK = 4096 };
 #define MODEL DID_TEST_MODELS "/did-tiny"
 
-/* Ten documents, no two alike: lengths, prompts, stages, samplers, policies. */
+/* Eleven documents, no two alike: lengths, prompts, stages, samplers, policies. */
 static void configure(document *d, int which)
 {
     d->n_stages = 2;
@@ -44,6 +44,11 @@ static void configure(document *d, int which)
         d->stage[0].temperature = 0.7;
         d->stage[0].rule = NUCLEUS_INCLUSIVE;
         d->stage[1].nucleus = 1;
+        break;
+    case 10:
+        d->stage[0].sampler = d->stage[1].sampler = SAMPLER_THRESHOLD;
+        d->stage[0].threshold = 0.3;
+        d->stage[1].threshold = 0.6;
         break;
     default: break;
     }

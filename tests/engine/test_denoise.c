@@ -236,6 +236,45 @@ static void confident_takes_the_surest(void **state)
     desk_close(&k);
 }
 
+/* All draws that reach the threshold are placed, and where none does the best one, the lower of
+ * equals; the others are asked about again, with the same numbers. */
+static void threshold_places_what_is_sure(void **state)
+{
+    (void)state;
+    enum { N = 33 };
+    static const double levels[] = {0.05, 0.5, 0.9, 1};
+    desk                k;
+    desk_open(&k, 64, 64, 64);
+    for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+        document *d = desk_document(N, 2, 31 + l);
+        desk_stage(d, STAGE_BLOCK_WHOLE, 0, SAMPLER_THRESHOLD, 0)->threshold = levels[l];
+        int passes = 0;
+        for (int left = N - 3; left > 0; passes++) {
+            int            best = -1, sure = 0;
+            const segment *s = ask_step(&k, d, 0, N);
+            assert_int_equal(s->n_asks, left);
+            bool want[N] = {false};
+            for (int j = 0; j < left; j++) {
+                const answer *a = &k.batch.answers[s->ask + j];
+                int           at = batch_position(s, &k.batch.pass.asks[s->ask + j]);
+                want[at] = a->raw >= levels[l];
+                sure += want[at];
+                if (best < 0 || a->raw > k.batch.answers[best].raw) best = s->ask + j;
+            }
+            if (sure == 0) want[batch_position(s, &k.batch.pass.asks[best])] = true;
+            int placed = denoise_apply(d, s, &k.batch, &k.rules);
+            assert_int_equal(placed, sure > 0 ? sure : 1);
+            for (int i = 3; i < N; i++)
+                if (want[i]) assert_false(d->masked[i]);
+            left -= placed;
+            assert_int_equal(document_masked(d, 0, N), left);
+        }
+        assert_int_equal(d->cost[0].nfe, passes);
+        document_close(&d);
+    }
+    desk_close(&k);
+}
+
 /* What is asked: positions ascending and inside the region, settings of the stage, and the number
  * drawn for this token of this attempt of this stage. */
 static void asks_say_it_all(void **state)
@@ -245,7 +284,7 @@ static void asks_say_it_all(void **state)
         sampler how;
         order   in;
     } ways[] = {{SAMPLER_FHS, 0}, {SAMPLER_ANCESTRAL, 0}, {SAMPLER_QUOTA, ORDER_RANDOM},
-                {SAMPLER_QUOTA, ORDER_LEFT}, {SAMPLER_QUOTA, ORDER_CONFIDENT}};
+                {SAMPLER_QUOTA, ORDER_LEFT}, {SAMPLER_QUOTA, ORDER_CONFIDENT}, {SAMPLER_THRESHOLD, 0}};
     desk k;
     desk_open(&k, 64, 64, 64);
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
@@ -351,6 +390,7 @@ int main(void)
         cmocka_unit_test(orders_are_uniform),
         cmocka_unit_test(left_goes_from_left),
         cmocka_unit_test(confident_takes_the_surest),
+        cmocka_unit_test(threshold_places_what_is_sure),
         cmocka_unit_test(asks_say_it_all),
         cmocka_unit_test(tokens_are_placed),
         cmocka_unit_test(nonsense_is_a_failure),

@@ -34,6 +34,8 @@ cat >"$work/tiny.jsonl" <<'END'
 {"custom_id": "posthoc", "length": 48, "stages": "4,L:0.4:policy=posthoc:confidence=nucleus"}
 {"custom_id": "greedy", "length": 48, "stages": "4:quota/4:order=left:T=0,L:0.5:quota/4:order=left:T=0"}
 {"custom_id": "whole", "length": 40, "stages": "L:quota/10,L:0.3:rule=inclusive"}
+{"custom_id": "sure", "length": 48, "stages": "8:threshold/0.4,L:0.5:threshold/0.8:confidence=nucleus"}
+{"custom_id": "surest", "length": 48, "stages": "4:threshold/0.9:T=0,L:0.5:threshold/1:T=0"}
 {"custom_id": "twice", "length": 32, "stages": "4,L:0.25,L:0.25"}
 {"custom_id": "infill", "prompt_ids": [-1, 300, 301, -1, -1, -1, 17, -1, 900, 901], "length": 32}
 END
@@ -48,6 +50,7 @@ replayed 2 "$model" -n 2 --length 288 --variable-length --stages 4,L:0.1:quota/2
 cat >"$work/odd.jsonl" <<'END'
 {"custom_id": "plain", "length": 64}
 {"custom_id": "prompt", "prompt_ids": [5, 6, 7, 8, 9], "length": 48, "stages": "4,8:0.5,L:0.3:quota/5"}
+{"custom_id": "sure", "length": 64, "stages": "8:threshold/0.05,L:0.5:threshold/0.02"}
 {"custom_id": "long", "length": 160, "stages": "8,L:0.1:quota/4"}
 END
 replayed 2 "$work/odd" --input "$work/odd.jsonl"

@@ -100,7 +100,27 @@ def check_draws(logits, draws, at, stage, mask_id, tolerance, totals):
     totals.ratio = max(totals.ratio, ratio.max())
 
 
-def check_order(draws, by_step, states, region, stage, peaks, mask_id, tolerance):
+def check_threshold(draws, at, masked, stage, logits, mask_id, tolerance):
+    """Which of the masked positions, of which `logits` are the rows, a step placed.  What the others
+    drew is not known, but it was in their nuclei: a row whose nucleus holds nothing below the
+    threshold had to be placed, and so had one whose worst is better than the single draw that fell
+    short of it."""
+    p = staging.probabilities(logits, mask_id)
+    worst = staging.nucleus_least(logits, p, stage, mask_id, tolerance.cut)
+    where = np.searchsorted(masked, draws.position[at])
+    mine, others = p[where, draws.token[at]], np.delete(worst, where)
+    bar, slack = stage["threshold"], tolerance.confidence
+    step = draws.step[at[0]]
+    if len(at) > 1 or mine[0] >= bar + slack:
+        need(mine.min() >= bar - slack, f"step {step}: a token of probability {mine.min():.6g} was "
+             f"placed, the threshold is {bar}")
+    elif mine[0] < bar - slack:
+        bar = min(bar, mine[0])
+    need(others.max(initial=0) <= bar + slack, f"step {step}: a position that could draw nothing "
+         f"below {others.max(initial=0):.6g} was passed over")
+
+
+def check_order(draws, by_step, states, region, stage, logits_of, mask_id, tolerance):
     """How many each step of a region revealed, and in which order."""
     first, end, fresh = region
     sizes = [len(at) for at in by_step]
@@ -110,6 +130,11 @@ def check_order(draws, by_step, states, region, stage, peaks, mask_id, tolerance
     elif stage["sampler"] == "ancestral":
         need(len(sizes) <= stage["steps"], f"{where}: {len(sizes)} ancestral steps, at most "
              f"{stage['steps']} are allowed")
+    elif stage["sampler"] == "threshold":
+        for s, at in enumerate(by_step):
+            masked = fresh + np.flatnonzero(states[s, fresh - first:] == mask_id)
+            check_threshold(draws, at, masked, stage, logits_of(s, masked), mask_id, tolerance)
+        return
     else:
         expected = staging.quotas(sum(sizes), stage["steps"])
         need(sizes == expected, f"{where}: steps drew {sizes}, the quotas are {expected}")
@@ -125,7 +150,7 @@ def check_order(draws, by_step, states, region, stage, peaks, mask_id, tolerance
             continue
         others = np.setdiff1d(masked, chosen)
         if len(others):
-            peak = peaks(s, masked)
+            peak = staging.probabilities(logits_of(s, masked), mask_id).max(-1)
             least, most = (peak[np.isin(masked, which)] for which in (chosen, others))
             need(least.min() >= most.max() - tolerance.confidence,
                  f"step {step}: a masked row of peak {most.max():.6g} was passed over for one of "
@@ -150,12 +175,11 @@ def replay_region(draws, by_step, ids, region, stage, model, past, tolerance, to
         passed, kept = model.forward(states[s:s + chunk], first, **past)
         hidden.extend(passed[-1])
 
-    def peaks(s, positions):
-        logits = model.logits(hidden[s][positions - first])
-        return staging.probabilities(logits, model.mask_id).max(-1)
+    def logits_of(s, positions):
+        return model.logits(hidden[s][positions - first])
 
     if by_step:
-        check_order(draws, by_step, states, region, stage, peaks, model.mask_id, tolerance)
+        check_order(draws, by_step, states, region, stage, logits_of, model.mask_id, tolerance)
     for s, at in enumerate(by_step):
         logits = model.logits(hidden[s][draws.position[at] - first])
         check_draws(logits, draws, at, stage, model.mask_id, tolerance, totals)

@@ -79,6 +79,18 @@ def truncated(q, nucleus, rule):
     return out
 
 
+def nucleus_least(logits, p, stage, mask_id, slack):
+    """The smallest of the probabilities p [rows, vocab] that a draw from each row's nucleus, made
+    `slack` wider, can have."""
+    if stage["temperature"] == 0:
+        return p.max(-1)
+    q = probabilities(logits, mask_id, stage["temperature"])
+    order = np.argsort(-q, axis=-1, kind="stable")
+    sums = np.cumsum(np.take_along_axis(q, order, -1), -1)[:, :-1]  # the mask's zero goes
+    last = kept(sums, stage["nucleus"], stage["rule"], slack) - 1
+    return np.take_along_axis(p, np.take_along_axis(order, last[:, None], -1), -1)[:, 0]
+
+
 def reopened(share, eligible):
     """How many of the eligible positions a refinement reopens; halves go to even."""
     return int(np.rint(share * eligible))

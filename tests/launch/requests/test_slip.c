@@ -97,6 +97,7 @@ static void refusals(void **state)
     refuses(text, "\"given\":[4095,301", "\"given\":[4095,4096", "mask id");
     refuses(text, "\"given\":[4095,301", "\"given\":[4095,4097", "element 1");
     refuses(text, "\"model\":0", "\"model\":1", "stage 1: model: found 1");
+    refuses(text, "\"quota\"", "\"threshold\"", "threshold: found");
     refuses(text, "\"quota\"", "\"quotas\"", "sampler: found \"quotas\"");
     refuses(text, "\"steps\":32", "\"steps\":0", "steps: found 0");
     refuses(text, "\"remask\":0.25", "\"remask\":1.25", "remask: found 1.25");

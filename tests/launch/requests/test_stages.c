@@ -105,6 +105,25 @@ static void defaults_apply_where_a_stage_is_silent(void **state)
     assert_string_equal(text, "L");
 }
 
+static void thresholds(void **state)
+{
+    models         m = two_models();
+    stage          s[STAGES_MAX];
+    int            n;
+    stage_defaults d = silent;
+    (void)state;
+    assert_int_equal(stages_parse(s, &n, "4:threshold/.7,L:threshold,L", &d, &m), DID_OK);
+    assert_int_equal(s[0].sampler, SAMPLER_THRESHOLD);
+    assert_true(s[0].threshold == 0.7 && s[0].steps == 0);
+    assert_true(s[1].threshold == 0.9);
+    assert_true(s[2].sampler == SAMPLER_QUOTA && s[2].threshold == 0);
+    d.sampler = SAMPLER_THRESHOLD;
+    d.threshold = 0.5;
+    assert_int_equal(stages_parse(s, &n, "4,L:quota", &d, &m), DID_OK);
+    assert_true(s[0].sampler == SAMPLER_THRESHOLD && s[0].threshold == 0.5);
+    assert_int_equal(s[1].steps, 32);
+}
+
 static void text_that_makes_no_sense(void **state)
 {
     static const char *const cases[][2] = {
@@ -117,13 +136,16 @@ static void text_that_makes_no_sense(void **state)
         {"4,L:1.5", "stage 2 (L:1.5): remask share: found \"1.5\", expected a number from 0 to 1"},
         {"4,L:-0.1",
          "stage 2 (L:-0.1): remask share: found \"-0.1\", expected a number from 0 to 1"},
-        {"4,L:0.25:0.5", "stage 2 (L:0.25:0.5): found \"0.5\", expected fhs, ancestral/N, quota/N "
-                         "or a setting like p=0.9"},
+        {"4,L:0.25:0.5", "stage 2 (L:0.25:0.5): found \"0.5\", expected fhs, ancestral/N, "
+                         "quota/N, threshold/P or a setting like p=0.9"},
         {"4,L:quota/0", "stage 2 (L:quota/0): quota: found \"0\" steps, expected a whole number "
                         "from 1 to 1000000"},
         {"4,L:quota/", "stage 2 (L:quota/): quota: found \"\" steps, expected a whole number from "
                        "1 to 1000000"},
         {"4:fhs/3", "stage 1 (4:fhs/3): fhs takes no steps: it draws one token per pass"},
+        {"4:threshold/0", "stage 1 (4:threshold/0): threshold: found \"0\", expected a number above "
+                          "0 and at most 1"},
+        {"4:threshold/0.9:order=left", "order= belongs to quota; threshold chooses its own order"},
         {"4:order=left", "stage 1 (4:order=left): order= belongs to quota; fhs chooses its own "
                          "order"},
         {"4,L:order=up", "stage 2 (L:order=up): order: found \"up\", expected random, left or "
@@ -219,6 +241,7 @@ static void the_text_reads_back(void **state)
 {
     static const char *const texts[] = {
         "4,L:0.25",
+        "4:threshold/0.123456789,L:0.5:threshold",
         "4:ancestral/3:p=0.123456789:T=0.7,L:0.1:order=confident,L:1:quota/9:policy=random",
         "L:quota/5:order=left:rule=inclusive:confidence=nucleus:model=models/two",
     };
@@ -243,6 +266,7 @@ static void the_text_reads_back(void **state)
         for (int k = 0; k < n; k++) {
             assert_true(s[k].nucleus == again[k].nucleus && s[k].remask == again[k].remask);
             assert_int_equal(s[k].steps, again[k].steps);
+            assert_true(s[k].threshold == again[k].threshold);
             assert_int_equal(s[k].model, again[k].model);
         }
     }
@@ -254,6 +278,7 @@ int main(void)
         cmocka_unit_test(the_usual_text),
         cmocka_unit_test(every_setting_is_understood),
         cmocka_unit_test(defaults_apply_where_a_stage_is_silent),
+        cmocka_unit_test(thresholds),
         cmocka_unit_test(text_that_makes_no_sense),
         cmocka_unit_test(lengths_that_work),
         cmocka_unit_test(lengths_that_do_not),
