@@ -175,7 +175,7 @@ static status send_parcel(feed *f, message_type type, const document *d, const e
     char *text;
     TRY(parcel_pack(&text, d, &e->request));
     frame   part = {text, strlen(text)};
-    json_t *body = json_pack("{s:I}", "serial", (json_int_t)e->serial);
+    json_t *body = json_pack("{s:I, s:i}", "serial", (json_int_t)e->serial, "at", d->at);
     status  s = post(f, type, body, &part, 1);
     free(text);
     return s;

@@ -141,9 +141,11 @@ static status say_stale(frontend *f, int to, int64_t serial)
 
 static status keep_checkpoint(frontend *f, const message *m, int64_t serial)
 {
+    int at;
+    TRY(field_int(m->body, "at", 0, STAGES_MAX - 1, &at));
     char *text = strndup(m->part[0].data, m->part[0].size);
     if (!text) return status_fail(DID_ENOMEM, "no memory for a checkpoint");
-    return ledger_save(f->ledger, serial, text);
+    return ledger_save(f->ledger, serial, at > 0, text);
 }
 
 static status on_checkpoint(frontend *f, int from, const message *m)

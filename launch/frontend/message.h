@@ -9,10 +9,12 @@
  *   leader says                          front-end answers
  *   hello      {"row": r}                welcome
  *   ready      {"room": n}               up to n work; over when no document is left
- *   checkpoint {"serial": s} document    nothing; it is saved with the next commit
+ *   checkpoint {"serial": s, "at": k}    nothing; the document that follows (k: its stage) is saved
+ *              document                  with the next commit
  *   progress   {"passes": ...}           nothing
  *   result     {"serial": s} document    ack when it is on disk; stale when it was finished before
- *   put_down   {"serial": s} document    ack when it is on disk; stale as above
+ *   put_down   {"serial": s, "at": k}    ack when it is on disk; stale as above
+ *              document
  *   bye        {}                        nothing
  *
  * Unasked the front-end says `stop {"reason"}` (put down what you have and ask for no more) and

@@ -1,5 +1,7 @@
 #include "crc.h"
 
+#include <string.h>
+
 /* Four bits at a time: sixteen entries need no set-up, and records are small beside the disk they
  * are written to. */
 static const uint32_t table[16] = {
@@ -17,4 +19,17 @@ uint32_t crc_32c(uint32_t before, const void *bytes, size_t size)
         sum = sum >> 4 ^ table[sum & 15];
     }
     return ~sum;
+}
+
+uint32_t crc_number(uint32_t before, int64_t x)
+{
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)((uint64_t)x >> 8 * i);
+    return crc_32c(before, bytes, sizeof bytes);
+}
+
+uint32_t crc_text(uint32_t before, const char *text)
+{
+    if (!text) text = "";
+    return crc_32c(before, text, strlen(text) + 1);
 }

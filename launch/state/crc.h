@@ -11,4 +11,9 @@
 /* The sum of bytes[size]; chain by giving the sum of what came before (0 at the start). Local. */
 uint32_t crc_32c(uint32_t before, const void *bytes, size_t size);
 
+/* The same of what a row holds, value by value, on every machine alike. A text counts with its NUL,
+ * so that what moves from one text to the next shows; NULL counts as empty. Local. */
+uint32_t crc_number(uint32_t before, int64_t x);
+uint32_t crc_text(uint32_t before, const char *text);
+
 #endif

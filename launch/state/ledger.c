@@ -1,26 +1,31 @@
 #include "ledger.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal.h"
 #include "log.h"
 #include "results.h"
+#include "standing.h"
 
 typedef enum { WAITING, OUT, NOTED, DONE } standing;
 
 /* Something for the next commit. */
 typedef struct note {
-    int           place;
-    journal_state state;
-    char         *text;
+    int         place;
+    store_state state; /* DRAFTING, REFINING: a checkpoint */
+    char       *text;
 } note;
 
 struct ledger {
     const request *requests;
     int            n;
-    journal       *state; /* NULL: none */
+    store         *state; /* NULL: none */
+    int64_t        job;   /* in the state file */
+    int64_t       *kept;  /* [n] serials there */
+    char          *identity;
     results       *output;
     unsigned char *stand;   /* [n] */
     bool          *printed; /* [n] its record is in the output */
@@ -73,68 +78,106 @@ static status allocate(ledger *l)
     size_t n = (size_t)l->n + 1;
     l->stand = calloc(n, sizeof *l->stand);
     l->printed = calloc(n, sizeof *l->printed);
+    l->kept = calloc(n, sizeof *l->kept);
     l->by_name = malloc(n * sizeof *l->by_name);
-    if (!l->stand || !l->printed || !l->by_name) return no_memory();
+    if (!l->stand || !l->printed || !l->kept || !l->by_name) return no_memory();
     for (int i = 0; i < l->n; i++) l->by_name[i] = i;
     qsort_r(l->by_name, (size_t)l->n, sizeof *l->by_name, compare_places, l);
     return DID_OK;
 }
 
-static status submit(ledger *l)
+static bool is_over(store_state state)
 {
-    journal_state *state = malloc(((size_t)l->n + 1) * sizeof *state);
-    if (!state) return no_memory();
-    status s = journal_submit(l->state, l->requests, l->n, state);
-    for (int i = 0; i < l->n && s == DID_OK; i++) {
-        bool over = state[i] == JOURNAL_DONE || state[i] == JOURNAL_FAILED;
-        l->stand[i] = over ? DONE : WAITING;
-        l->earlier += over;
-        l->failed += state[i] == JOURNAL_FAILED;
+    return state == STORE_DONE || state == STORE_FAILED;
+}
+
+/* The input is brought again by every run: what the state file has to know of a request is whether
+ * it is the same. */
+static status enter(ledger *l, int i)
+{
+    char           line[48];
+    store_found    found;
+    const request *r = &l->requests[i];
+    snprintf(line, sizeof line, "{\"content\": \"%016" PRIx64 "\"}", r->content);
+    TRY(store_enter(l->state, l->job, r->custom_id, r->sample, line, &found));
+    free(found.text);
+    l->kept[i] = found.serial;
+    l->stand[i] = is_over(found.state) ? DONE : WAITING;
+    l->earlier += is_over(found.state);
+    l->failed += found.state == STORE_FAILED;
+    return DID_OK;
+}
+
+static status submit(ledger *l, const char *path)
+{
+    for (int i = 0; i < l->n; i++) {
+        status s = enter(l, i);
+        if (s != DID_OK) return s == DID_EINVAL ? status_at(s, "state file %s", path) : s;
     }
     l->done = l->earlier;
-    free(state);
-    return s;
+    return store_commit(l->state);
 }
 
 /* A line that is there already must be one of ours: the state file holds the same bytes. Where a
- * damaged row was dropped the state file cannot say, and the name has to do. */
+ * damaged row was put aside the state file cannot say, and the name has to do. */
+static status judge(const ledger *l, const char *custom_id, int sample, int place,
+                    const store_found *found, const char *line, size_t size)
+{
+    if (place >= 0 && l->printed[place])
+        return status_fail(DID_EINVAL, "it holds document \"%.60s\" sample %d twice", custom_id,
+                           sample);
+    if (found->serial == 0 || !is_over(found->state)) {
+        if (store_damaged(l->state) > 0 && place >= 0) return DID_OK;
+        return status_fail(DID_EINVAL,
+                           "it holds document \"%.60s\" sample %d, which the state file has"
+                           " not seen finished",
+                           custom_id, sample);
+    }
+    if (strlen(found->text) == size && memcmp(found->text, line, size) == 0) return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "its record of document \"%.60s\" sample %d is not the state file's",
+                       custom_id, sample);
+}
+
 static status check_line(void *context, const char *line, size_t size)
 {
-    ledger       *l = context;
-    char         *custom_id, *record = NULL;
-    int           sample;
-    bool          known;
-    journal_state state;
+    ledger     *l = context;
+    store_found found;
+    char       *custom_id;
+    int         sample;
     TRY(record_owner(line, size, &custom_id, &sample));
-    status s = journal_read(l->state, custom_id, sample, &known, &state, &record);
     int    place = place_of(l, custom_id, sample);
-    bool   over = s == DID_OK && known && (state == JOURNAL_DONE || state == JOURNAL_FAILED);
-    if (s == DID_OK && place >= 0 && l->printed[place])
-        s = status_fail(DID_EINVAL, "it holds document \"%.60s\" sample %d twice", custom_id,
-                        sample);
-    else if (s == DID_OK && !over && !(journal_damaged(l->state) > 0 && place >= 0))
-        s = status_fail(DID_EINVAL,
-                        "it holds document \"%.60s\" sample %d, which the state file has"
-                        " not seen finished",
-                        custom_id, sample);
-    else if (over && (strlen(record) != size || memcmp(record, line, size) != 0))
-        s = status_fail(DID_EINVAL,
-                        "its record of document \"%.60s\" sample %d is not the state"
-                        " file's",
-                        custom_id, sample);
+    status s = store_find(l->state, l->job, custom_id, sample, &found);
+    if (s == DID_OK) s = judge(l, custom_id, sample, place, &found, line, size);
     if (s == DID_OK && place >= 0) l->printed[place] = true;
     free(custom_id);
-    free(record);
+    free(found.text);
     return s;
 }
 
-static status print_missing(void *context, const char *custom_id, int sample, const char *record)
+/* What came of one pass over the records. */
+typedef struct completion {
+    ledger *ledger;
+    status  result;
+} completion;
+
+static status print_one(ledger *l, const char *record)
 {
-    ledger *l = context;
-    int     place = place_of(l, custom_id, sample);
+    char *custom_id;
+    int   sample;
+    TRY(record_owner(record, strlen(record), &custom_id, &sample));
+    int place = place_of(l, custom_id, sample);
+    free(custom_id);
     if (place < 0 || l->printed[place]) return DID_OK;
     l->printed[place] = true;
     return results_append(l->output, record);
+}
+
+static bool print_missing(void *context, const char *record)
+{
+    completion *c = context;
+    c->result = print_one(c->ledger, record);
+    return c->result != DID_OK;
 }
 
 static status refuse_line(void *context, const char *line, size_t size)
@@ -145,11 +188,14 @@ static status refuse_line(void *context, const char *line, size_t size)
 
 static status bring_in_step(ledger *l, const char *output)
 {
-    bool   known = l->state && !journal_fresh(l->state);
-    status s = results_resume(l->output, known ? check_line : refuse_line, l);
+    bool       known = l->state && !store_fresh(l->state);
+    completion c = {.ledger = l};
+    int64_t    after = 0;
+    status     s = results_resume(l->output, known ? check_line : refuse_line, l);
     if (s != DID_OK) return output ? status_at(s, "output %s", output) : s;
     if (!known) return DID_OK;
-    TRY(journal_each(l->state, print_missing, l));
+    TRY(store_read(l->state, l->job, &after, print_missing, &c));
+    TRY(c.result);
     if (l->earlier > 0)
         log_say("ledger", "%d of %d documents were finished before", l->earlier, l->n);
     return results_sync(l->output);
@@ -159,12 +205,9 @@ static status bring_up(ledger *l, const ledger_settings *settings)
 {
     TRY(allocate(l));
     if (settings->state) {
-        char  *identity;
-        status s = record_identity(&identity, settings->rules);
-        if (s == DID_OK) s = journal_open(&l->state, settings->state, identity);
-        free(identity);
-        TRY(s);
-        TRY(submit(l));
+        TRY(record_identity(&l->identity, settings->rules));
+        TRY(store_open_own(&l->state, settings->state, l->identity, &l->job));
+        TRY(submit(l, settings->state));
     }
     TRY(results_open(&l->output, settings->output));
     return bring_in_step(l, settings->output);
@@ -187,14 +230,14 @@ status ledger_open(ledger **out, const ledger_settings *settings)
 
 status ledger_take(ledger *l, int64_t *serial, char **checkpoint)
 {
-    bool          known;
-    journal_state state;
+    store_found found = {0};
     *checkpoint = NULL;
     *serial = -1;
     while (l->next < l->n && l->stand[l->next] != WAITING) l->next++;
     if (l->next == l->n) return DID_OK;
     const request *r = &l->requests[l->next];
-    if (l->state) TRY(journal_read(l->state, r->custom_id, r->sample, &known, &state, checkpoint));
+    if (l->state) TRY(store_find(l->state, l->job, r->custom_id, r->sample, &found));
+    *checkpoint = found.text;
     l->stand[l->next] = OUT;
     *serial = l->next++;
     return DID_OK;
@@ -220,7 +263,7 @@ int ledger_earlier(const ledger *l)
     return l->earlier;
 }
 
-static status take_note(ledger *l, int64_t serial, journal_state state, char *text)
+static status take_note(ledger *l, int64_t serial, store_state state, char *text)
 {
     assert(ledger_out(l, serial));
     if (l->n_notes == l->notes_max) {
@@ -237,42 +280,40 @@ static status take_note(ledger *l, int64_t serial, journal_state state, char *te
     return DID_OK;
 }
 
-status ledger_save(ledger *l, int64_t serial, char *text)
+status ledger_save(ledger *l, int64_t serial, bool refining, char *text)
 {
-    if (l->state) return take_note(l, serial, JOURNAL_DRAFTING, text);
+    if (l->state) return take_note(l, serial, refining ? STORE_REFINING : STORE_DRAFTING, text);
     free(text);
     return DID_OK;
 }
 
 status ledger_finish(ledger *l, int64_t serial, char *line, bool failed)
 {
-    TRY(take_note(l, serial, failed ? JOURNAL_FAILED : JOURNAL_DONE, line));
+    TRY(take_note(l, serial, failed ? STORE_FAILED : STORE_DONE, line));
     l->stand[serial] = NOTED;
     return DID_OK;
 }
 
 static status write_state(ledger *l)
 {
-    journal_change *change = malloc((size_t)l->n_notes * sizeof *change);
-    if (!change) return no_memory();
     for (int i = 0; i < l->n_notes; i++) {
-        const note    *t = &l->notes[i];
-        const request *r = &l->requests[t->place];
-        change[i] = (journal_change){r->custom_id, r->sample, t->state, t->text};
+        const note *t = &l->notes[i];
+        int64_t     kept = l->kept[t->place];
+        if (is_over(t->state))
+            TRY(standing_finish(l->state, kept, t->text, t->state == STORE_FAILED));
+        else TRY(standing_save(l->state, kept, t->state == STORE_REFINING, l->identity, t->text));
     }
-    status s = journal_write(l->state, change, l->n_notes);
-    free(change);
-    return s;
+    return store_commit(l->state);
 }
 
 static status write_output(ledger *l, const note *t)
 {
-    if (t->state == JOURNAL_DRAFTING) return DID_OK;
+    if (!is_over(t->state)) return DID_OK;
     if (!l->printed[t->place]) TRY(results_append(l->output, t->text));
     l->printed[t->place] = true;
     l->stand[t->place] = DONE;
     l->done++;
-    l->failed += t->state == JOURNAL_FAILED;
+    l->failed += t->state == STORE_FAILED;
     return DID_OK;
 }
 
@@ -302,12 +343,14 @@ status ledger_close(ledger **out)
     ledger *l = *out;
     *out = NULL;
     status s = l->output ? results_close(&l->output) : DID_OK;
-    journal_close(&l->state);
+    store_close(&l->state);
     forget_notes(l);
     free(l->notes);
     free(l->stand);
     free(l->printed);
     free(l->by_name);
+    free(l->kept);
+    free(l->identity);
     free(l);
     return s;
 }

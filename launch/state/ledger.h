@@ -23,7 +23,7 @@ typedef struct ledger_settings {
 } ledger_settings;
 
 /* Open state file and output and bring them in step. Fails DID_EINVAL when the output holds what
- * this job did not write, or as journal_open and journal_submit do. Leader. */
+ * this job did not write, or as store_open_own and store_enter do. Leader. */
 status ledger_open(ledger **out, const ledger_settings *settings);
 
 /* The next document that nobody has; *serial is -1 when all are out or finished. *checkpoint is
@@ -35,8 +35,9 @@ int  ledger_done(const ledger *l);                /* finished, earlier runs incl
 int  ledger_failed(const ledger *l);              /* of those, without a text. Local. */
 int  ledger_earlier(const ledger *l);             /* finished before this run. Local. */
 
-/* Note a checkpoint or a record for the next commit; `text` is taken over. Leader. */
-status ledger_save(ledger *l, int64_t serial, char *text);
+/* Note a checkpoint, made in a stage that drafts or refines, or a record for the next commit;
+ * the text is taken over. Leader. */
+status ledger_save(ledger *l, int64_t serial, bool refining, char *text);
 status ledger_finish(ledger *l, int64_t serial, char *line, bool failed);
 
 /* What was noted becomes permanent: one transaction, then the lines of the output. Leader. */

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "disk.h"
 #include "log.h"
 
-enum { APPLICATION_ID = 0x44694431 /* "DiD1" */, COMPLAINTS_MAX = 20 };
+enum {
+    APPLICATION_ID = 0x44694431, /* "DiD1" */
+    SERVICE_ID = 0x44694453,     /* "DiDS": files of a service before version 3 */
+    COMPLAINTS_MAX = 20
+};
 
 status statefile_explain(const statefile *f, const char *doing)
 {
@@ -32,26 +35,68 @@ status statefile_execute(statefile *f, const char *sql)
                                                                    : statefile_explain(f, sql);
 }
 
-/* The first column of the first row that `sql` gives, as a number or as text (either may be
+void statefile_retract(statefile *f, const char *sql)
+{
+    sqlite3_exec(f->db, sql, NULL, NULL, NULL);
+}
+
+status statefile_prepare(statefile *f, const char *sql, sqlite3_stmt **out)
+{
+    int code = sqlite3_prepare_v3(f->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+    return code == SQLITE_OK ? DID_OK : statefile_explain(f, sql);
+}
+
+status statefile_step(statefile *f, sqlite3_stmt *q, bool *found)
+{
+    int code = sqlite3_step(q);
+    *found = code == SQLITE_ROW;
+    return *found || code == SQLITE_DONE ? DID_OK : statefile_explain(f, sqlite3_sql(q));
+}
+
+void statefile_done(sqlite3_stmt *q)
+{
+    sqlite3_reset(q);
+    sqlite3_clear_bindings(q);
+}
+
+status statefile_run(statefile *f, sqlite3_stmt *q)
+{
+    bool   found;
+    status s = statefile_step(f, q, &found);
+    statefile_done(q);
+    return s;
+}
+
+const char *statefile_text(sqlite3_stmt *q, int column)
+{
+    return (const char *)sqlite3_column_text(q, column);
+}
+
+/* The first column of the first row that `sql` gives, as a number or as a text (either may be
  * NULL). */
 static status ask(statefile *f, const char *sql, int64_t *number, char *word, size_t size)
 {
-    sqlite3_stmt *s;
-    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return statefile_explain(f, sql);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
-    if (found && number) *number = sqlite3_column_int64(s, 0);
-    if (found && word) snprintf(word, size, "%s", (const char *)sqlite3_column_text(s, 0));
-    sqlite3_finalize(s);
-    return found ? DID_OK : statefile_explain(f, sql);
+    sqlite3_stmt *q;
+    bool          found = false;
+    TRY(statefile_prepare(f, sql, &q));
+    status s = statefile_step(f, q, &found);
+    if (found && number) *number = sqlite3_column_int64(q, 0);
+    if (found && word) snprintf(word, size, "%s", statefile_text(q, 0));
+    sqlite3_finalize(q);
+    return s == DID_OK && !found ? statefile_explain(f, sql) : s;
 }
 
-status statefile_mark(statefile *f)
+status statefile_make(statefile *f, const char *schema)
 {
-    char text[80];
-    snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+    char mark[80];
+    snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d",
              APPLICATION_ID, STATEFILE_VERSION);
-    return statefile_execute(f, text);
+    TRY(statefile_execute(f, "BEGIN EXCLUSIVE"));
+    status s = statefile_execute(f, schema);
+    if (s == DID_OK) s = statefile_execute(f, mark);
+    if (s == DID_OK) s = statefile_execute(f, "COMMIT");
+    if (s != DID_OK) statefile_retract(f, "ROLLBACK");
+    return s;
 }
 
 /* Is it ours and of this version? Changes nothing. */
@@ -63,10 +108,12 @@ static status recognise(statefile *f)
     TRY(ask(f, "SELECT count(*) FROM sqlite_schema", &objects, NULL, 0));
     f->fresh = id == 0 && version == 0 && objects == 0;
     if (f->fresh) return DID_OK;
-    if (id != APPLICATION_ID)
+    if (id != APPLICATION_ID && id != SERVICE_ID)
         return status_fail(DID_EFORMAT, "%s is a database, but not a state file of did", f->path);
-    if (version != STATEFILE_VERSION)
-        return status_fail(DID_EFORMAT, "state file %s has version %lld, this program reads %d",
+    if (id == SERVICE_ID || version != STATEFILE_VERSION)
+        return status_fail(DID_EFORMAT,
+                           "state file %s has version %lld, this program reads %d: finish its jobs "
+                           "with the program that made it",
                            f->path, (long long)version, STATEFILE_VERSION);
     return DID_OK;
 }
@@ -74,48 +121,34 @@ static status recognise(statefile *f)
 status statefile_check(statefile *f, statefile_say *say, void *context)
 {
     char          sql[48];
-    sqlite3_stmt *s;
-    int           code;
+    sqlite3_stmt *q;
+    bool          found;
     snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", COMPLAINTS_MAX);
-    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return statefile_explain(f, sql);
-    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        const char *found = (const char *)sqlite3_column_text(s, 0);
-        if (found && strcmp(found, "ok") != 0) say(context, found);
+    TRY(statefile_prepare(f, sql, &q));
+    status s = statefile_step(f, q, &found);
+    while (s == DID_OK && found) {
+        const char *sentence = statefile_text(q, 0);
+        if (sentence && strcmp(sentence, "ok") != 0) say(context, sentence);
+        s = statefile_step(f, q, &found);
     }
-    sqlite3_finalize(s);
-    return code == SQLITE_DONE ? DID_OK : statefile_explain(f, sql);
+    sqlite3_finalize(q);
+    return s;
 }
 
 /* ---- opening ---- */
-
-/* Write-ahead logs rely on the memory of one host; these file systems are seen from several. */
-static bool on_network(const char *path)
-{
-    static const unsigned long magic[] = {
-        0x6969 /* NFS */,      0xff534d42 /* CIFS */,   0xfe534d42 /* SMB2 */,
-        0x5346414f /* AFS */,  0x0bd00bd0 /* Lustre */, 0x19830326 /* BeeGFS */,
-        0x47504653 /* GPFS */, 0x00c36400 /* Ceph */,
-    };
-    struct statfs fs;
-    if (statfs(path, &fs) != 0) return false;
-    for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++)
-        if (((unsigned long)fs.f_type & 0xffffffffu) == magic[i]) return true;
-    return false;
-}
 
 static status choose_mode(statefile *f)
 {
     char mode[16] = "";
     TRY(statefile_execute(f, "PRAGMA synchronous = FULL"));
-    if (!on_network(f->path)) TRY(ask(f, "PRAGMA journal_mode = WAL", NULL, mode, sizeof mode));
+    if (!disk_shared(f->path)) TRY(ask(f, "PRAGMA journal_mode = WAL", NULL, mode, sizeof mode));
     if (strcmp(mode, "wal") == 0) return DID_OK;
     TRY(ask(f, "PRAGMA journal_mode = TRUNCATE", NULL, mode, sizeof mode));
     if (strcmp(mode, "truncate") != 0)
         return status_fail(DID_EIO,
                            "state file %s: found journal mode %s, expected wal or truncate",
                            f->path, mode);
-    log_say("journal", "%s cannot have a write-ahead log here: journal mode TRUNCATE", f->path);
+    log_say("state", "%s cannot have a write-ahead log here: journal mode TRUNCATE", f->path);
     return DID_OK;
 }
 
@@ -165,8 +198,7 @@ static status bring_up(statefile *f)
     char found[200] = "", sentence[WAL_SENTENCE];
     TRY(recognise(f));
     TRY(wal_examine(&f->log, f->path));
-    if (wal_damaged(&f->log))
-        log_warn("journal", "%s: %s", f->path, wal_describe(&f->log, sentence));
+    if (wal_damaged(&f->log)) log_warn("state", "%s: %s", f->path, wal_describe(&f->log, sentence));
     if (!f->fresh) TRY(statefile_check(f, keep_first, found));
     if (found[0]) return status_fail(DID_EFORMAT, "state file %s is damaged: %s", f->path, found);
     return choose_mode(f);
@@ -183,7 +215,7 @@ status statefile_open(statefile *f, const char *path)
 /* A rollback journal with a header is a commit that did not end. */
 static status check_rolled_back(const statefile *f)
 {
-    char  name[4096], first = '\0';
+    char name[4096], first = '\0';
     snprintf(name, sizeof name, "%s-journal", f->path);
     FILE *file = fopen(name, "r");
     if (!file) return DID_OK;

@@ -1,4 +1,4 @@
-/* statefile.h - the SQLite file that a journal is kept in: is it ours, is it whole, who has it.
+/* statefile.h - the SQLite file that a store is kept in: is it ours, is it whole, who has it.
  *
  * Write-ahead log where the file system can have one, full synchronisation, one process at a time.
  * Every failure names the file. One thread at a time. */
@@ -12,7 +12,7 @@
 #include "status.h"
 #include "wal.h"
 
-enum { STATEFILE_VERSION = 1 };
+enum { STATEFILE_VERSION = 3 };
 
 typedef struct statefile {
     sqlite3   *db;
@@ -37,12 +37,25 @@ void statefile_close(statefile *f); /* Safe on one that was not opened. */
 typedef void statefile_say(void *context, const char *sentence);
 status       statefile_check(statefile *f, statefile_say *say, void *context);
 
-/* Mark a fresh file as ours. Inside a transaction. Leader. */
-status statefile_mark(statefile *f);
+/* Make the tables of a fresh file and mark it as ours, all or nothing. Leader. */
+status statefile_make(statefile *f, const char *schema);
 
 /* The failure that SQLite just met while `doing`, as a status and a sentence. Local. */
 status statefile_explain(const statefile *f, const char *doing);
 
-status statefile_execute(statefile *f, const char *sql); /* Leader. */
+/* ---- speaking to it; Leader ---- */
+
+status statefile_execute(statefile *f, const char *sql);
+void statefile_retract(statefile *f, const char *sql); /* the same where a failure is being told */
+status statefile_prepare(statefile *f, const char *sql, sqlite3_stmt **out);
+
+/* The next row of a query, *found false after the last; statefile_done makes it ready for another
+ * time. */
+status statefile_step(statefile *f, sqlite3_stmt *q, bool *found);
+void   statefile_done(sqlite3_stmt *q);
+
+status statefile_run(statefile *f, sqlite3_stmt *q); /* A query that gives no rows, whole. */
+
+const char *statefile_text(sqlite3_stmt *q, int column); /* Borrowed from the row. Local. */
 
 #endif

@@ -99,7 +99,7 @@ static inline status noop_work(ledger *l, int acks)
             if (serial[k] < 0) break;
             char *text = strdup("a checkpoint");
             if (!text) return status_fail(DID_ENOMEM, "no memory");
-            TRY(ledger_save(l, serial[k], text));
+            TRY(ledger_save(l, serial[k], k == 1, text));
             n++;
         }
         TRY(ledger_commit(l));

@@ -111,12 +111,12 @@ static void a_working_day(void **state)
     assert_int_equal(parcel_begin(&begun, &f->request, 0, &rules), DID_OK);
     for (int i = 0; i < 5; i++) crew_step(begun);
     assert_int_equal(parcel_pack(&parcel, begun, &f->request), DID_OK);
-    say(f, "work", "{\"serial\":4}", slip, parcel);
+    say(f, "work", "{\"serial\":4,\"at\":0}", slip, parcel);
     say(f, "over", "{}", NULL, NULL);
 
     int checkpoints = 0, masked = document_masked(begun, 0, begun->length);
     for (; masked > 1; masked--, checkpoints++) {
-        hears(f, "checkpoint", "{\"serial\":4}", &text);
+        hears(f, "checkpoint", "{\"serial\":4,\"at\":0}", &text);
         assert_int_equal(parcel_unpack(&d, text, strlen(text), &f->request, 4, false, &rules),
                          DID_OK);
         assert_int_equal(document_masked(d, 0, d->length), masked - 1);
@@ -137,7 +137,7 @@ static void a_working_day(void **state)
     assert_int_equal(parcel_unpack(&d, text, strlen(text), &f->request, 4, true, &rules), DID_OK);
     while (begun->finish == FINISH_NONE) crew_step(begun);
     assert_memory_equal(d->token, begun->token, 12 * sizeof *d->token);
-    say(f, "ack", "{\"serial\":4}", NULL, NULL);
+    say(f, "ack", "{\"serial\":4,\"at\":0}", NULL, NULL);
     hears(f, "bye", "{}", NULL);
     ends(f, DID_OK, "");
     assert_int_equal(f->crew.delivered, 1);
@@ -164,7 +164,7 @@ static void told_to_stop(void **state)
     say(f, "work", "{\"serial\":0}", slip, NULL);
     usleep(60000);
     say(f, "stop", "{\"reason\":\"evening\"}", NULL, NULL);
-    hears(f, "put_down", "{\"serial\":0}", &text);
+    hears(f, "put_down", "{\"serial\":0,\"at\":0}", &text);
     assert_non_null(strstr(text, "\"finish\":\"none\""));
     say(f, "ack", "{\"serial\":0}", NULL, NULL);
     hears(f, "bye", "{}", NULL);

@@ -54,6 +54,11 @@ static void run(const noop *f, bool killed)
     assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
 }
 
+static status open_audit(audit *a, const char *state, const char *output)
+{
+    return audit_open(a, &(audit_subject){.state = state, .output = output});
+}
+
 /* Look, and see that looking changed nothing. */
 static audit look(const noop *f)
 {
@@ -61,7 +66,7 @@ static audit look(const noop *f)
     const char *const paths[] = {f->state, f->log, f->output};
     bytes             before[3];
     for (int i = 0; i < 3; i++) before[i] = file_bytes(paths[i]);
-    if (audit_open(&a, f->state, f->output) != DID_OK) fail_msg("%s", status_message());
+    if (open_audit(&a, f->state, f->output) != DID_OK) fail_msg("%s", status_message());
     for (int i = 0; i < 3; i++) {
         bytes after = file_bytes(paths[i]);
         assert_int_equal(after.size, before[i].size);
@@ -92,7 +97,7 @@ static void is_sound(const noop *f)
     for (int i = 0; i < a.n_findings && a.weight != AUDIT_SOUND; i++)
         print_message("%s\n", a.finding[i].sentence);
     assert_int_equal(a.weight, AUDIT_SOUND);
-    assert_int_equal(a.documents[JOURNAL_DONE], NOOP_N);
+    assert_int_equal(a.documents[STORE_DONE], NOOP_N);
     assert_int_equal(a.lines, NOOP_N);
     audit_close(&a);
 }
@@ -174,7 +179,7 @@ static void a_damaged_row(void **state)
     const noop *f = *state;
     run(f, false);
     change_state(f, "UPDATE document SET record = replace(record, 'b', 'c') WHERE place = 2");
-    finds(f, AUDIT_LOST, "\"d1\" sample 0: the checksum of its row does not match");
+    finds(f, AUDIT_LOST, "\"d1\" sample 0: the checksum of its standing does not match");
     run(f, false);
     is_sound(f);
 }
@@ -183,10 +188,10 @@ static void other_files(void **state)
 {
     const noop *f = *state;
     audit       a;
-    assert_int_equal(audit_open(&a, f->state, NULL), DID_EIO);
+    assert_int_equal(open_audit(&a, f->state, NULL), DID_EIO);
     assert_int_not_equal(access(f->state, F_OK), 0);
     run(f, false);
-    assert_int_equal(audit_open(&a, f->state, "/nowhere/out"), DID_EIO);
+    assert_int_equal(open_audit(&a, f->state, "/nowhere/out"), DID_EIO);
     change_state(f, "PRAGMA user_version = 99");
     finds(f, AUDIT_BAD, "has version 99");
     change_state(f, "PRAGMA application_id = 5");
@@ -204,7 +209,7 @@ static void one_at_a_time(void **state)
     ledger     *l;
     audit       a;
     assert_int_equal(ledger_open(&l, &f->settings), DID_OK);
-    assert_int_equal(audit_open(&a, f->state, f->output), DID_EIO);
+    assert_int_equal(open_audit(&a, f->state, f->output), DID_EIO);
     assert_non_null(strstr(status_message(), "in use by another process"));
     assert_int_equal(ledger_close(&l), DID_OK);
 }

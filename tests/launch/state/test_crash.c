@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "fault.h"
-#include "journal.h"
 #include "noop.h"
+#include "store.h"
 
 enum { N = NOOP_N, POINTS_MAX = 5000 };
 enum { FINISHED = 0, REFUSED = 3, UNTOUCHED = 4, KILLED = 137, SKIPPED = 77 };
@@ -53,29 +53,30 @@ static int live(const noop *f, const char *fault)
 /* Every acknowledgement against the state file. */
 static void nothing_is_lost(const noop *f, const char *fault)
 {
-    char     word[20], *identity;
-    journal *j;
-    FILE    *acks = fopen(f->acks, "r");
+    char    word[20], *identity;
+    store  *s;
+    int64_t job;
+    FILE   *acks = fopen(f->acks, "r");
     if (!acks) return;
     assert_int_equal(record_identity(&identity, &f->rules), DID_OK);
-    if (journal_open(&j, f->state, identity) != DID_OK) fail_msg("%s: %s", fault, status_message());
+    if (store_open_own(&s, f->state, identity, &job) != DID_OK)
+        fail_msg("%s: %s", fault, status_message());
     free(identity);
-    assert_int_equal(journal_damaged(j), 0);
+    assert_int_equal(store_damaged(s), 0);
     while (fgets(word, sizeof word, acks)) {
-        char          id[16], *text, line[NOOP_LINE];
-        bool          known;
-        journal_state state;
-        int           i = atoi(word + 1);
+        char        id[16], line[NOOP_LINE];
+        store_found found;
+        int         i = atoi(word + 1);
         snprintf(id, sizeof id, "d%d", i);
         noop_line(line, i);
-        assert_int_equal(journal_read(j, id, 0, &known, &state, &text), DID_OK);
-        if (!known) fail_msg("%s: %s was acknowledged and is not known", fault, id);
-        if (word[0] != 's' && !text) fail_msg("%s: %s has lost its text", fault, id);
-        if (word[0] == 'd' && (state != JOURNAL_DONE || strcmp(text, line) != 0))
+        assert_int_equal(store_find(s, job, id, 0, &found), DID_OK);
+        if (found.serial == 0) fail_msg("%s: %s was acknowledged and is not known", fault, id);
+        if (word[0] != 's' && !found.text) fail_msg("%s: %s has lost its text", fault, id);
+        if (word[0] == 'd' && (found.state != STORE_DONE || strcmp(found.text, line) != 0))
             fail_msg("%s: the acknowledged record of %s is lost", fault, id);
-        free(text);
+        free(found.text);
     }
-    journal_close(&j);
+    store_close(&s);
     fclose(acks);
 }
 

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 
 #include "audit.h"
-#include "journal.h"
 #include "log.h"
 #include "noop.h"
 
@@ -70,7 +69,7 @@ static void half_a_job(const noop *f, bool closed)
             if (ledger_take(l, &serial, &none) != DID_OK) _exit(2);
             noop_line(line, (int)serial);
             status s = i < 2 ? ledger_finish(l, serial, strdup(line), false)
-                             : ledger_save(l, serial, strdup("a checkpoint"));
+                             : ledger_save(l, serial, false, strdup("a checkpoint"));
             if (s != DID_OK || ledger_commit(l) != DID_OK) _exit(3);
         }
         _exit(closed ? ledger_close(&l) != DID_OK : 0);
@@ -101,6 +100,11 @@ static void check_output(const scene *s)
         if (times[i] != 1) fail_msg("%s: d%d is there %d times", s->what, i, times[i]);
 }
 
+static status look(audit *a, const noop *job)
+{
+    return audit_open(a, &(audit_subject){.state = job->state, .output = job->output});
+}
+
 /* The start-up, and where it is not refused the rest of the job. */
 static void start_again(scene *s, audit_weight weight)
 {
@@ -124,7 +128,7 @@ static void start_again(scene *s, audit_weight weight)
     close(acks);
     assert_int_equal(ledger_close(&l), DID_OK);
     check_output(s);
-    assert_int_equal(audit_open(&a, s->job->state, s->job->output), DID_OK);
+    assert_int_equal(look(&a, s->job), DID_OK);
     if (a.weight != AUDIT_SOUND)
         fail_msg("%s: not sound afterwards: %s", s->what, a.finding[0].sentence);
     audit_close(&a);
@@ -134,7 +138,7 @@ static void try_it(scene *s, int file, const bytes *damaged)
 {
     audit a;
     for (int i = 0; i < FILES; i++) put(s->path[i], i == file ? damaged : &s->sound[i]);
-    if (audit_open(&a, s->job->state, s->job->output) != DID_OK)
+    if (look(&a, s->job) != DID_OK)
         fail_msg("%s: %s", s->what, status_message());
     audit_weight weight = a.weight;
     audit_close(&a);

@@ -115,7 +115,7 @@ static void without_a_state_file(void **state)
     assert_int_equal(take_one(l, NULL), -1);
     assert_true(ledger_out(l, 2));
     assert_false(ledger_out(l, N) || ledger_out(l, -1));
-    assert_int_equal(ledger_save(l, 2, strdup("anything")), DID_OK);
+    assert_int_equal(ledger_save(l, 2, false, strdup("anything")), DID_OK);
     finish_one(f, l, 2, false);
     finish_one(f, l, 0, true);
     assert_int_equal(ledger_done(l), 0);
@@ -134,12 +134,12 @@ static void taken_up_again(void **state)
     fixture *f = *state;
     ledger  *l = opened(f);
     for (int i = 0; i < 4; i++) take_one(l, NULL);
-    assert_int_equal(ledger_save(l, 1, strdup("one a")), DID_OK);
-    assert_int_equal(ledger_save(l, 1, strdup("one b")), DID_OK);
+    assert_int_equal(ledger_save(l, 1, false, strdup("one a")), DID_OK);
+    assert_int_equal(ledger_save(l, 1, false, strdup("one b")), DID_OK);
     finish_one(f, l, 3, false);
     finish_one(f, l, 0, true);
     assert_int_equal(ledger_commit(l), DID_OK);
-    assert_int_equal(ledger_save(l, 2, strdup("never committed")), DID_OK);
+    assert_int_equal(ledger_save(l, 2, false, strdup("never committed")), DID_OK);
     assert_int_equal(ledger_close(&l), DID_OK);
 
     l = opened(f);
@@ -172,12 +172,12 @@ static void a_shortened_output(void **state)
     l = opened(f);
     assert_int_equal(take_one(l, NULL), -1);
     assert_int_equal(ledger_close(&l), DID_OK);
-    output_holds(f, (int64_t[]){5, 4, 0, 1, 2, 3}, 6);
+    output_holds(f, (int64_t[]){5, 4, 3, 2, 1, 0}, 6);
 
     unlink(f->output);
     l = opened(f);
     assert_int_equal(ledger_close(&l), DID_OK);
-    output_holds(f, (int64_t[]){0, 1, 2, 3, 4, 5}, 6);
+    output_holds(f, (int64_t[]){5, 4, 3, 2, 1, 0}, 6);
 }
 
 static void refuses_output(const fixture *f, const char *text, const char *says)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record.h"
 #include "storeroom.h"
 
 enum { TRIES = 64 }; /* jobs that are asked before a world is told that nothing waits */
@@ -29,7 +30,7 @@ static status lend(store *s, storeroom_document *r, const char *signature, stand
     r->epoch++;
     r->state = again && r->state == STORE_DRAFTED ? STORE_REFINING : STORE_DRAFTING;
     TRY(storeroom_terms(s, r->job, &out->terms));
-    return storeroom_write(s, r, 0);
+    return storeroom_write(s, r);
 }
 
 static status take_of(store *s, int64_t job, store_state state, const char *signature, int strikes,
@@ -39,11 +40,10 @@ static status take_of(store *s, int64_t job, store_state state, const char *sign
     sqlite3_bind_int64(s->query[QUERY_NEXT], 1, job);
     sqlite3_bind_int(s->query[QUERY_NEXT], 2, (int)state);
     sqlite3_bind_int(s->query[QUERY_NEXT], 3, strikes);
-    status result = storeroom_step(s, QUERY_NEXT, &found);
-    if (result == DID_OK && found) {
-        storeroom_document r = storeroom_row(s->query[QUERY_NEXT]);
-        result = lend(s, &r, signature, out);
-    }
+    status             result = storeroom_step(s, QUERY_NEXT, &found);
+    storeroom_document r;
+    if (result == DID_OK && found) result = storeroom_use(s, QUERY_NEXT, &r);
+    if (result == DID_OK && found) result = lend(s, &r, signature, out);
     storeroom_done(s, QUERY_NEXT);
     return result;
 }
@@ -77,8 +77,7 @@ static status stand(store *s, int64_t serial, storeroom_document *r, bool *found
 {
     sqlite3_bind_int64(s->query[QUERY_FIND], 1, serial);
     TRY(storeroom_step(s, QUERY_FIND, found));
-    if (*found) *r = storeroom_row(s->query[QUERY_FIND]);
-    return DID_OK;
+    return *found ? storeroom_use(s, QUERY_FIND, r) : DID_OK;
 }
 
 status standing_look(store *s, int64_t serial, store_state *state, int64_t *epoch)
@@ -92,8 +91,8 @@ status standing_look(store *s, int64_t serial, store_state *state, int64_t *epoc
     return result;
 }
 
-/* Change a document: `how` is told what it was. */
-typedef void change(storeroom_document *r, const void *context);
+/* Change a document: `how` is told what it was, and may find that it cannot be. */
+typedef status change(storeroom_document *r, const void *context);
 
 static status alter(store *s, int64_t serial, change *how, const void *context, bool ends)
 {
@@ -102,9 +101,10 @@ static status alter(store *s, int64_t serial, change *how, const void *context, 
     status             result = stand(s, serial, &r, &found);
     if (result == DID_OK && !found)
         result = status_fail(DID_EFORMAT, "there is no document %lld", (long long)serial);
+    if (result == DID_OK) result = how(&r, context);
     if (result == DID_OK) {
-        how(&r, context);
-        result = storeroom_write(s, &r, ends ? ++s->last : 0);
+        r.finished = ends ? ++s->last : 0;
+        result = storeroom_write(s, &r);
     }
     storeroom_done(s, QUERY_FIND);
     return result;
@@ -115,13 +115,14 @@ typedef struct saved {
     const char *signature, *checkpoint;
 } saved;
 
-static void apply_save(storeroom_document *r, const void *context)
+static status apply_save(storeroom_document *r, const void *context)
 {
     const saved *now = context;
     r->state = now->refining ? STORE_REFINING : STORE_DRAFTING;
     r->signature = now->signature;
     r->checkpoint = now->checkpoint;
     r->failures = 0;
+    return DID_OK;
 }
 
 status standing_save(store *s, int64_t serial, bool refining, const char *signature,
@@ -131,10 +132,11 @@ status standing_save(store *s, int64_t serial, bool refining, const char *signat
     return alter(s, serial, apply_save, &now, false);
 }
 
-static void apply_back(storeroom_document *r, const void *context)
+static status apply_back(storeroom_document *r, const void *context)
 {
     (void)context;
     r->state = r->state == STORE_REFINING ? STORE_DRAFTED : STORE_QUEUED;
+    return DID_OK;
 }
 
 status standing_put_back(store *s, int64_t serial)
@@ -142,10 +144,10 @@ status standing_put_back(store *s, int64_t serial)
     return alter(s, serial, apply_back, NULL, false);
 }
 
-static void apply_strike(storeroom_document *r, const void *context)
+static status apply_strike(storeroom_document *r, const void *context)
 {
-    apply_back(r, context);
     r->failures++;
+    return apply_back(r, context);
 }
 
 status standing_strike(store *s, int64_t serial, const char *reason, bool *set_aside)
@@ -165,12 +167,29 @@ typedef struct ending_of_document {
     const char *record;
 } ending_of_document;
 
-static void apply_end(storeroom_document *r, const void *context)
+/* After a log was cut short by damage a serial may be given again, and a world may still have the
+ * document that it meant before: what comes back has to be this one's. */
+static status check_owner(const storeroom_document *r, const char *record)
+{
+    char  *custom_id;
+    int    sample;
+    status s = record_owner(record, strlen(record), &custom_id, &sample);
+    if (s == DID_OK && (strcmp(custom_id, r->custom_id) != 0 || sample != r->sample))
+        s = status_fail(DID_EFORMAT,
+                        "the record of document \"%.60s\" sample %d says it is \"%.60s\" sample %d",
+                        r->custom_id, r->sample, custom_id, sample);
+    free(custom_id);
+    return s;
+}
+
+static status apply_end(storeroom_document *r, const void *context)
 {
     const ending_of_document *end = context;
+    if (end->record) TRY(check_owner(r, end->record));
     r->state = (int)end->state;
     r->signature = r->checkpoint = NULL;
     r->record = end->record;
+    return DID_OK;
 }
 
 status standing_finish(store *s, int64_t serial, const char *record, bool failed)

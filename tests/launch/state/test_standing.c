@@ -52,11 +52,18 @@ static int tear_down(void **state)
 
 static void submit(fixture *f, const char *id, int samples, const char *line, int added, int known)
 {
-    int        new, old;
+    int new, old;
     store_line one = {id, samples, line, 1};
     assert_int_equal(store_submit(f->store, "alice", f->job, &one, 1, &quota, &new, &old), DID_OK);
     assert_int_equal(new, added);
     assert_int_equal(old, known);
+}
+
+/* Real enough to be recognised. */
+static const char *record(char text[100], const char *id, int sample)
+{
+    snprintf(text, 100, "{\"custom_id\": \"%s\", \"sample\": %d}", id, sample);
+    return text;
 }
 
 static int64_t take(fixture *f, const char *signature, int64_t epoch, const char *checkpoint)
@@ -85,7 +92,8 @@ static void submitting(void **state)
     fixture   *f = *state;
     int        added, known;
     int64_t    other;
-    store_line lines[] = {{"new", 1, "{}", 1}, {"a", 1, "{\"x\": 2}", 1}}, many = {"m", 100, "{}", 1};
+    store_line lines[] = {{"new", 1, "{}", 1}, {"a", 1, "{\"x\": 2}", 1}},
+               many = {"m", 100, "{}", 1};
     submit(f, "a", 3, "{\"x\": 1}", 3, 0);
     submit(f, "a", 3, "{\"x\": 1}", 0, 3);
     assert_int_equal(store_submit(f->store, "alice", f->job, lines, 2, &quota, &added, &known),
@@ -97,7 +105,8 @@ static void submitting(void **state)
     assert_non_null(strstr(status_message(), "more than 100 unfinished"));
     assert_int_equal(store_begin_job(f->store, "alice", "job", "{\"seed\":\"2\"}", 3, &other),
                      DID_EINVAL);
-    assert_int_equal(store_begin_job(f->store, "bob", "job", "{\"seed\":\"2\"}", 3, &other), DID_OK);
+    assert_int_equal(store_begin_job(f->store, "bob", "job", "{\"seed\":\"2\"}", 3, &other),
+                     DID_OK);
     assert_int_not_equal(other, f->job);
     assert_int_equal(store_find_job(f->store, "bob", "none", &other), DID_OK);
     assert_int_equal(other, 0);
@@ -120,7 +129,12 @@ static void checkpoints(void **state)
     assert_int_equal(standing_put_back(f->store, a), DID_OK);
     assert_int_equal(take(f, "another", 3, NULL), a); /* other numerics begin anew */
     assert_int_equal(at(f, a), STORE_DRAFTING);
-    assert_int_equal(standing_finish(f->store, a, "{}", false), DID_OK);
+    char text[100];
+    assert_int_equal(standing_finish(f->store, a, record(text, "b", 0), false), DID_EFORMAT);
+    assert_non_null(strstr(status_message(), "says it is \"b\" sample 0"));
+    assert_int_equal(standing_finish(f->store, a, "what?", false), DID_EFORMAT);
+    assert_int_equal(at(f, a), STORE_DRAFTING);
+    assert_int_equal(standing_finish(f->store, a, record(text, "a", 0), false), DID_OK);
     assert_int_equal(at(f, a), STORE_DONE);
 }
 
@@ -168,20 +182,22 @@ static status count_out(void *context, int64_t serial, int64_t epoch)
 
 static void reading_and_cancelling(void **state)
 {
-    fixture    *f = *state;
-    char        text[1000] = "", line[32];
-    int64_t     after = 0, serial[5];
-    int         out = 0, cancelled;
+    fixture *f = *state;
+    char     text[1000] = "", line[100];
+    int64_t  after = 0, serial[5];
+    int      out = 0, cancelled;
     submit(f, "a", 5, "{}", 5, 0);
     for (int i = 0; i < 4; i++) serial[i] = take(f, "S", 1, NULL);
     for (int i = 2; i >= 0; i -= 2) {
-        snprintf(line, sizeof line, "r%d", i);
-        assert_int_equal(standing_finish(f->store, serial[i], line, i == 2), DID_OK);
+        assert_int_equal(standing_finish(f->store, serial[i], record(line, "a", i), i == 2),
+                         DID_OK);
     }
     assert_int_equal(store_read(f->store, f->job, &after, gather, text), DID_OK);
-    assert_int_equal(standing_finish(f->store, serial[1], "r1", false), DID_OK);
+    assert_int_equal(standing_finish(f->store, serial[1], record(line, "a", 1), false), DID_OK);
     assert_int_equal(store_read(f->store, f->job, &after, gather, text), DID_OK);
-    assert_string_equal(text, "r2;r0;r1;");
+    assert_string_equal(text, "{\"custom_id\": \"a\", \"sample\": 2};"
+                              "{\"custom_id\": \"a\", \"sample\": 0};"
+                              "{\"custom_id\": \"a\", \"sample\": 1};");
     assert_int_equal(standing_cancel(f->store, f->job, "b", count_out, &out, &cancelled), DID_OK);
     assert_int_equal(cancelled, 0);
     assert_int_equal(standing_cancel(f->store, f->job, "a", count_out, &out, &cancelled), DID_OK);
@@ -198,12 +214,12 @@ static void reading_and_cancelling(void **state)
 static void crash_and_damage(void **state)
 {
     fixture *f = *state;
-    char     text[100] = "";
+    char     text[200] = "", ra[100], rb[100];
     int64_t  after = 0;
     submit(f, "a", 2, "{}", 2, 0);
     int64_t a = take(f, "S", 1, NULL), b = take(f, "S", 1, NULL);
-    assert_int_equal(standing_finish(f->store, a, "ra", false), DID_OK);
-    assert_int_equal(standing_finish(f->store, b, "rb", false), DID_OK);
+    assert_int_equal(standing_finish(f->store, a, record(ra, "a", 0), false), DID_OK);
+    assert_int_equal(standing_finish(f->store, b, record(rb, "a", 1), false), DID_OK);
     assert_int_equal(store_commit(f->store), DID_OK);
     submit(f, "c", 1, "{}", 1, 0);
     store_close(&f->store); /* without a commit */
@@ -216,7 +232,7 @@ static void crash_and_damage(void **state)
     sqlite3_close(db);
     again(f);
     assert_int_equal(store_read(f->store, f->job, &after, gather, text), DID_OK);
-    assert_string_equal(text, "rb;");
+    assert_string_equal(text, strcat(rb, ";"));
     assert_int_equal(at(f, a), STORE_QUEUED);
     assert_int_equal(take(f, "S", 2, NULL), a);
     assert_int_equal(take(f, "S", 0, NULL), 0);
@@ -225,7 +241,7 @@ static void crash_and_damage(void **state)
 int main(void)
 {
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-    const struct CMUnitTest tests[] = {WITH_FILE(submitting),    WITH_FILE(checkpoints),
+    const struct CMUnitTest tests[] = {WITH_FILE(submitting), WITH_FILE(checkpoints),
                                        WITH_FILE(three_strikes), WITH_FILE(reading_and_cancelling),
                                        WITH_FILE(crash_and_damage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
