@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "fault.h"
+#include "lookup.h"
 #include "zap.h"
 
 /* A queue holds QUEUE messages for a peer that does not read. Milliseconds otherwise. */
@@ -213,6 +214,21 @@ static status make(socket **out, socket_context *c, int type, size_t message_max
     return code;
 }
 
+/* libzmq binds to addresses and network interfaces; people write the host's name. A name that
+ * nobody knows keeps libzmq's errno, ENODEV. */
+static bool bind_named(void *zmq, const char *endpoint)
+{
+    if (zmq_bind(zmq, endpoint) == 0) return true;
+    char        name[256], numbers[LOOKUP_TEXT] = "", address[LOOKUP_TEXT + 32];
+    const char *host = endpoint + strlen("tcp://"), *port = strrchr(endpoint, ':');
+    if (errno != ENODEV || port < host) return false;
+    snprintf(name, sizeof name, "%.*s", (int)(port - host), host);
+    bool known = lookup_address(numbers, name);
+    errno = ENODEV;
+    snprintf(address, sizeof address, "tcp://%s%.8s", numbers, port);
+    return known && zmq_bind(zmq, address) == 0;
+}
+
 status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
                           const socket_keys *keys, size_t message_max, char *bound,
                           size_t bound_size)
@@ -226,7 +242,7 @@ status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
     TRY(make(&s, c, ZMQ_ROUTER, message_max));
     bool ok = set(s, ZMQ_ROUTER_MANDATORY, 1);
     if (tcp) ok = ok && set_heartbeat(s) && set_server_keys(s, keys);
-    ok = ok && zmq_bind(s->zmq, endpoint) == 0;
+    ok = ok && bind_named(s->zmq, endpoint);
     if (bound) ok = ok && zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, bound, &bound_size) == 0;
     if (!ok) {
         status code = status_fail(DID_EIO, "%s: cannot bind: %s", endpoint, zmq_strerror(errno));

@@ -39,7 +39,8 @@ status socket_keys_make(socket_keys *out);
  * Before the first call nobody may. Fails DID_EINVAL for what is not a key. Local; any thread. */
 status socket_allow(socket_context *c, const char *public_key);
 
-/* Bind a ROUTER to `endpoint` ("ipc:///dir/name" or "tcp://host:port", port * for any). TCP
+/* Bind a ROUTER to `endpoint` ("ipc:///dir/name" or "tcp://host:port"; the host is an address, a
+ * network interface, a name of this host, or * for all; port * for any). TCP
  * endpoints require `keys` (the server's pair); ipc ones take NULL. `bound` (may be NULL) receives
  * the endpoint with the port filled in. Messages larger than `message_max` bytes are refused.
  * The directory of an ipc endpoint must be ours and of mode 0700: it is the only door to it.

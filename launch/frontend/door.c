@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "log.h"
 
 static const char socket_name[] = "front";
 
@@ -63,6 +64,8 @@ status door_bound(door *d, const char *endpoint)
         return status_fail(DID_EIO, "%s: this host has no address that others could use", endpoint);
     for (int i = 0; i < sign->n; i++)
         snprintf(sign->address[i], sizeof sign->address[i], "tcp://%s%s", text[i], port);
+    log_say("door", "leaders of rows on other hosts come in, encrypted, at %s%s", sign->address[0],
+            sign->n > 1 ? " and this host's other addresses" : "");
     return DID_OK;
 }
 

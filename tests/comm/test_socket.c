@@ -358,6 +358,23 @@ static socket *open_server(char bound[64], socket_keys *server, const char *clie
     return router;
 }
 
+/* libzmq takes addresses and interfaces alone; a host has a name. */
+static void test_bound_by_name(void **state)
+{
+    (void)state;
+    char        bound[64];
+    socket     *s;
+    socket_keys keys;
+    ASSERT_OK(socket_keys_make(&keys));
+    ASSERT_OK(socket_bind_router(&s, context, "tcp://localhost:*", &keys, MESSAGE_MAX, bound, 64));
+    assert_memory_equal(bound, "tcp://127.0.0.1:", strlen("tcp://127.0.0.1:"));
+    socket_close(&s);
+    assert_int_equal(socket_bind_router(&s, context, "tcp://no.such.host.invalid:*", &keys,
+                                        MESSAGE_MAX, bound, 64),
+                     DID_EIO);
+    assert_non_null(strstr(status_message(), "no.such.host.invalid:*: cannot bind"));
+}
+
 static void test_echo_over_tcp(void **state)
 {
     (void)state;
@@ -502,6 +519,7 @@ int main(void)
         TEST(test_orderly_close),
         TEST(test_endpoints_refused),
         TEST(test_directory_refused),
+        TEST(test_bound_by_name),
         TEST(test_echo_over_tcp),
         TEST(test_keys_refused),
         TEST(test_an_empty_list_admits_nobody),
