@@ -90,6 +90,10 @@ typedef struct document {
     int32_t *left[STAGES_MAX];  /* traced: the tokens each finished stage left, [left_length[k]] */
     int      left_length[STAGES_MAX];
 
+    /* Its share, by rows, of the time that the passes of each stage took on this row. Not part of a
+     * checkpoint: whoever takes a document up again, and does not know, writes NAN. */
+    double seconds[STAGES_MAX];
+
     /* The engine's own, meaningless outside and not part of a checkpoint. */
     int slot;       /* cache slot */
     int committed;  /* positions whose keys and values are in the slot */

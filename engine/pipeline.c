@@ -103,12 +103,13 @@ static void count_flight(flight *f)
         if (f->docs[i]->finish == FINISH_NONE) *(f->docs[i]->at == 0 ? &g->drafting : &g->refining) += 1;
 }
 
-/* Tell the documents what the pass brought. */
-static void apply(flight *f, int n_turns)
+/* Tell the documents what the pass brought, and what it cost. */
+static void apply(flight *f, int n_turns, double seconds)
 {
     pipeline *p = f->p;
     for (int i = 0; i < n_turns; i++) {
         turn *t = &f->turns[i];
+        t->doc->seconds[t->doc->at] += seconds * t->rows / p->batch.pass.n_rows;
         walk_apply(t, &p->batch, &p->rules);
         p->progress.drawn += t->placed;
         p->progress.nfe += t->placed > 0;
@@ -123,9 +124,10 @@ static status lead_once(flight *f)
     TRY(admit(f));
     if (f->n == 0 || f->stop) return DID_OK;
     int n_turns = schedule_fill(&p->batch, f->turns, f->docs, f->n, &f->start, &p->rules);
+    double since = clock_seconds();
     TRY(batch_share(&p->batch, &word, p->row));
     TRY(run_pass(p));
-    apply(f, n_turns);
+    apply(f, n_turns, clock_seconds() - since);
     TRY(deliver(f));
     count_flight(f);
     bool stop = false;

@@ -13,7 +13,7 @@ int schedule_fill(batch *b, turn *turns, document *const *docs, int n, int *star
         if (room > 0 && walk_model(docs[at]) == b->pass.model)
             rows = walk_contribute(docs[at], by, b, room, &turns[taken]);
         if (rows > 0)
-            taken++;
+            turns[taken++].rows = rows;
         else if (parked < 0)
             parked = at;
     }

@@ -16,6 +16,7 @@ typedef struct turn {
     const segment *probe;      /* NULL: commits only */
     int            committed;  /* what its slot will hold */
     score_part     part;       /* of a measuring stage */
+    int            rows;       /* written by schedule_fill: what it brings to the pass */
     int            placed;     /* written by walk_apply: tokens the pass gave it */
 } turn;
 

@@ -189,6 +189,8 @@ static status frontend_begin(run *r)
                            .door = &r->door,
                            .bar = s->quiet || s->watch ? NULL : &r->bar,
                            .asked = interrupt_asked,
+                           .timed = r->task->timed,
+                           .context = r->task->context,
                            .deadline_s = s->maxh * 3600 * 0.99};
     TRY(show_open(r));
     return frontend_open(&r->frontend, &f);

@@ -37,6 +37,10 @@ typedef struct cmd_generate_task {
     /* The documents; as job_open. Leader (rank 0). */
     status (*open)(void *context, job *j, const settings *s, ending *usual);
 
+    /* A document was finished by stages that took seconds[n]; see frontend.h. NULL: nobody wants to
+     * know. Leader (rank 0), in a thread of its own. */
+    void (*timed)(void *context, int64_t serial, const double *seconds, int n);
+
     /* Run documents from elsewhere through the engine until there is no more to do, in place of the
      * job's through a front-end of its own; NULL: these. `rules` has no tokenizer but on rank 0;
      * *documents (rank 0) counts what was finished. Collective over world. */

@@ -13,6 +13,7 @@
 #include "retold.h"
 #include "sheet.h"
 #include "sweep.h"
+#include "timesheet.h"
 #include "version.h"
 
 enum { PATH_BYTES = 4096 };
@@ -20,8 +21,10 @@ enum { PATH_BYTES = 4096 };
 /* One command on this rank. */
 typedef struct command {
     sweep_settings set;
-    char           documents[PATH_BYTES], state[PATH_BYTES];
-    sweep          sweep; /* rank 0 */
+    char           documents[PATH_BYTES], state[PATH_BYTES], times[PATH_BYTES];
+    sweep          sweep;     /* rank 0 */
+    const job     *job;       /* rank 0 */
+    timesheet     *timesheet; /* rank 0 */
     harvest        harvest;
     sheet          sheet;
     sheet_verdict *verdict; /* [n_claims] */
@@ -41,6 +44,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     TRY(sweep_settings_read(&c->set, said, argc, argv));
     TRY(path_in(c->documents, c->set.output, "documents.jsonl"));
     TRY(path_in(c->state, c->set.output, "state.db"));
+    TRY(path_in(c->times, c->set.output, "seconds.jsonl"));
     sweep_settings_run(out, &c->set, c->documents, c->state);
     return DID_OK;
 }
@@ -60,7 +64,18 @@ static status open_job(void *context, job *j, const settings *s, ending *usual)
     *usual = END_USAGE;
     TRY(make_directory(c->set.output));
     c->sweep.set = &c->set;
-    return sweep_open(&c->sweep, j, s, usual);
+    c->job = j;
+    TRY(sweep_open(&c->sweep, j, s, usual));
+    return timesheet_open(&c->timesheet, c->times);
+}
+
+/* The last stage is the scorer's, which is no part of what a setting costs. */
+static void note_time(void *context, int64_t serial, const double *seconds, int n)
+{
+    command *c = context;
+    double   sum = 0;
+    for (int k = 0; k + 1 < n; k++) sum += seconds[k];
+    if (n > 0) timesheet_note(c->timesheet, c->job->input.request[serial].custom_id, sum);
 }
 
 /* ---- after ---- */
@@ -88,7 +103,8 @@ static status gather(command *c, const job *j)
     TRY(jsonl_open(&file, c->documents));
     status s = take_records(c, file);
     jsonl_close(&file);
-    return s;
+    if (s == DID_OK) s = timesheet_close(&c->timesheet);
+    return s == DID_OK ? timesheet_read(&c->harvest, c->times) : s;
 }
 
 /* ---- what is written ---- */
@@ -174,8 +190,9 @@ int cmd_sweep(int argc, char *const *argv)
 {
     command                 c = {0};
     const cmd_generate_task task = {
-        .context = &c, .read = read_words, .open = open_job, .finish = settle};
+        .context = &c, .read = read_words, .open = open_job, .timed = note_time, .finish = settle};
     int end = cmd_generate_with(&task, argc, argv);
+    (void)timesheet_close(&c.timesheet); /* of a run that did not come to its tables */
     free(c.verdict);
     sheet_close(&c.sheet);
     harvest_close(&c.harvest);

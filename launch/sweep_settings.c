@@ -26,8 +26,8 @@ static const option table[] = {
 
     {.help = "Where it goes (verdicts and a table go to stdout)"},
     {"output", 0, OPTION_TEXT, "DIR", .silent = "must be given", AT(output),
-     .help = "rows.csv, rows.jsonl, report.html, documents.jsonl and the state of the sweep; start "
-             "the same command again and it goes on"},
+     .help = "rows.csv, rows.jsonl, report.html, documents.jsonl, seconds.jsonl and the state of the "
+             "sweep; start the same command again and it goes on"},
     {"trace", 0, OPTION_FLAG, AT(trace),
      .help = "keep every draw in documents.jsonl, for did show"},
     {"save-interval-s", 0, OPTION_REAL, "SECONDS", "10", .max = 86400, AT(save_interval_s),

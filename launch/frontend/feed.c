@@ -1,5 +1,6 @@
 #include "feed.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +67,10 @@ static status unpack_errand(feed *f, errand *e, const message *m)
     TRY(field_number(m->body, "serial", 0, INT64_MAX, &e->serial));
     TRY(slip_unpack(&e->request, m->part[0].data, m->part[0].size, &rules->ids));
     if (m->n_parts == 1) return parcel_begin(&e->waiting, &e->request, e->serial, rules);
-    return parcel_unpack(&e->waiting, m->part[1].data, m->part[1].size, &e->request, e->serial,
-                         false, rules);
+    TRY(parcel_unpack(&e->waiting, m->part[1].data, m->part[1].size, &e->request, e->serial, false,
+                      rules));
+    for (int k = 0; k < STAGES_MAX; k++) e->waiting->seconds[k] = NAN;
+    return DID_OK;
 }
 
 static status on_work(feed *f, const message *m)
@@ -170,13 +173,27 @@ static status take(void *context, document **docs, int room, int wait_ms, int *n
     return DID_OK;
 }
 
+/* What each stage took, where that is known: not of a document that somebody else began. */
+static json_t *seconds_of(const document *d)
+{
+    json_t *array = json_array();
+    for (int k = 0; k < d->n_stages; k++)
+        if (isnan(d->seconds[k]) || json_array_append_new(array, json_real(d->seconds[k]))) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
 static status send_parcel(feed *f, message_type type, const document *d, const errand *e)
 {
     char *text;
     TRY(parcel_pack(&text, d, &e->request));
     frame   part = {text, strlen(text)};
     json_t *body = json_pack("{s:I, s:i}", "serial", (json_int_t)e->serial, "at", d->at);
-    status  s = post(f, type, body, &part, 1);
+    json_t *seconds = type == MESSAGE_RESULT ? seconds_of(d) : NULL;
+    if (seconds) json_object_set_new(body, "seconds", seconds);
+    status s = post(f, type, body, &part, 1);
     free(text);
     return s;
 }

@@ -173,6 +173,17 @@ static status on_put_down(frontend *f, int from, const message *m)
     return DID_OK;
 }
 
+static void tell_seconds(const frontend *f, int64_t serial, const json_t *body)
+{
+    const json_t *array = json_object_get(body, "seconds");
+    double        seconds[STAGES_MAX];
+    int           n = (int)json_array_size(array);
+    if (!f->settings.timed) return;
+    if (n > STAGES_MAX) n = 0;
+    for (int k = 0; k < n; k++) seconds[k] = json_number_value(json_array_get(array, (size_t)k));
+    f->settings.timed(f->settings.context, serial, seconds, n);
+}
+
 static status on_result(frontend *f, int from, const message *m)
 {
     int64_t   serial;
@@ -189,6 +200,7 @@ static status on_result(frontend *f, int from, const message *m)
     document_close(&d);
     TRY(s);
     TRY(ledger_finish(f->ledger, serial, line, failed));
+    tell_seconds(f, serial, m->body);
     answer_later(f, from, serial);
     return DID_OK;
 }

@@ -33,6 +33,32 @@ static const char *meaning_of(const char *key)
     return NULL;
 }
 
+static bool shows(const chart *c, const char *section)
+{
+    size_t size = strlen(section);
+    for (int i = 0; i < c->plot.panel[0].n; i++) {
+        const char *name = c->plot.panel[0].series[i].name;
+        if (strncmp(name, section, size) == 0 && (name[size] == '\0' || name[size] == ' '))
+            return true;
+    }
+    return false;
+}
+
+/* What was run: the sections that are seen, in the words of the spec. */
+static void name_sections(FILE *to, const chart *c, const spec *s)
+{
+    const char *before = " Shown: ";
+    for (int i = 0; i < s->n_sections; i++) {
+        const spec_section *of = &s->section[i];
+        if (!shows(c, of->name)) continue;
+        fprintf(to, "%s%s%s%s%s", before, of->name, *of->about ? " (" : "", of->about,
+                *of->about ? ")" : "");
+        before = ", ";
+    }
+    fputc('.', to);
+}
+
+/* A sentence about the points, which are there already, and what they were made from. */
 static status caption(chart *c, const sheet *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static status caption(chart *c, const sheet *s, const char *format, ...)
@@ -45,13 +71,9 @@ static status caption(chart *c, const sheet *s, const char *format, ...)
     vfprintf(to, format, list);
     va_end(list);
     fprintf(to,
-            " Bars are 95 %% intervals from drawing the %d documents of a setting anew, %d times. "
-            "Sections of the spec:",
+            " Bars are 95 %% intervals from drawing the %d documents of a setting anew, %d times.",
             s->harvest->n_documents, QUALITY_ROUNDS);
-    for (int i = 0; i < s->spec->n_sections; i++)
-        fprintf(to, "%s %s%s%s", i ? ";" : "", s->spec->section[i].name,
-                *s->spec->section[i].about ? ": " : "", s->spec->section[i].about);
-    fputc('.', to);
+    name_sections(to, c, s->spec);
     return fclose(to) == 0 ? DID_OK : no_memory();
 }
 
@@ -119,7 +141,7 @@ static status curve(charts *all, const sheet *s, const char *key)
     chart      *c = NULL;
     char        title[120];
     const char *meaning = meaning_of(key);
-    snprintf(title, sizeof title, "Over %.80s", key);
+    snprintf(title, sizeof title, "Perplexity and entropy over %.80s", key);
     TRY(next(all, &c, title));
     c->plot.n_panels = 2;
     c->plot.panel[0].y_label = "perplexity (pooled over tokens)";
@@ -165,25 +187,58 @@ static status curves(charts *all, const sheet *s)
     return DID_OK;
 }
 
-/* ---- against the baseline ---- */
+/* ---- a line for each setting ---- */
 
-static status changes(charts *all, const sheet *s)
+static const sheet_value *change_of(const sheet_row *row)
+{
+    return &row->change;
+}
+
+static const sheet_value *gap_of(const sheet_row *row)
+{
+    return &row->of[MEASURE_GAP];
+}
+
+/* The settings below each other, each with the number that `value` says about it. */
+static status ladder(charts *all, chart **out, const sheet *s, const char *title,
+                     const char *x_label, const sheet_value *(*value)(const sheet_row *))
 {
     chart *c = NULL;
-    if (s->spec->baseline < 0 || s->n < 2) return DID_OK;
-    TRY(next(all, &c, "Change from the baseline"));
+    TRY(next(all, &c, title));
+    *out = c;
     c->plot.rows = calloc((size_t)s->n, sizeof *c->plot.rows);
     if (!c->plot.rows) return no_memory();
-    snprintf(c->plot.x_label, sizeof c->plot.x_label,
-             "change of a document's mean nll (nats per token)");
-    c->plot.panel[0].y_label = "";
+    snprintf(c->plot.x_label, sizeof c->plot.x_label, "%s", x_label);
+    c->plot.panel[0].y_label = "setting";
     for (int i = 0; i < s->n; i++) {
-        const sheet_value *v = &s->row[i].change;
+        const sheet_value *v = value(&s->row[i]);
         if (isnan(v->value)) continue;
         c->plot.rows[c->plot.n_rows++] = setting_of(s, i)->name;
         plot_point p = {v->value, c->plot.n_rows, v->range, nothing, 0};
         TRY(plot_add(&c->plot.panel[0], section_of(s, i), &p));
     }
+    return DID_OK;
+}
+
+static status gaps(charts *all, const sheet *s)
+{
+    chart *c = NULL;
+    if (s->spec->frontier < 0) return DID_OK;
+    TRY(ladder(all, &c, s, "At equal entropy", "gap to the frontier (nats per token)", gap_of));
+    return caption(c, s,
+                   "How far the nll per token lies above (right of the dashed line) or below (left) "
+                   "that of drafts with the same entropy: a straight line between the two settings "
+                   "of \"%s\" whose entropies lie around it. Settings whose entropy no draft "
+                   "reaches are left out.",
+                   s->spec->section[s->spec->frontier].name);
+}
+
+static status changes(charts *all, const sheet *s)
+{
+    chart *c = NULL;
+    if (s->spec->baseline < 0 || s->n < 2) return DID_OK;
+    TRY(ladder(all, &c, s, "Change from the baseline",
+               "change of a document's mean nll (nats per token)", change_of));
     return caption(c, s,
                    "Every document against the one of \"%s\" that began with the same random "
                    "numbers. Left of the dashed line the scorer finds the text more probable. "
@@ -206,23 +261,23 @@ static bool competes(const sheet *s, int row)
            !isnan(s->row[row].of[MEASURE_PERPLEXITY].value);
 }
 
-static bool beaten(const sheet *s, const plot_point *p)
+static bool beaten(const sheet *s, measure x, const plot_point *p)
 {
     for (int i = 0; i < s->n; i++) {
-        plot_point q = point_of(&s->row[i], MEASURE_ROWS, MEASURE_PERPLEXITY, 0);
+        plot_point q = point_of(&s->row[i], x, MEASURE_PERPLEXITY, 0);
         if (competes(s, i) && q.x <= p->x && q.y <= p->y && (q.x < p->x || q.y < p->y)) return true;
     }
     return false;
 }
 
 /* Settings that no other beats in both. */
-static status pareto(plot_panel *panel, const sheet *s)
+static status pareto(plot_panel *panel, const sheet *s, measure x)
 {
     const char *name = "Pareto front";
     for (int i = 0; i < s->n; i++) {
-        plot_point p = point_of(&s->row[i], MEASURE_ROWS, MEASURE_PERPLEXITY, 0);
+        plot_point p = point_of(&s->row[i], x, MEASURE_PERPLEXITY, 0);
         p.x_range = p.y_range = nothing;
-        if (competes(s, i) && !beaten(s, &p)) TRY(plot_add(panel, name, &p));
+        if (competes(s, i) && !isnan(p.x) && !beaten(s, x, &p)) TRY(plot_add(panel, name, &p));
     }
     if (panel->n == 0 || strcmp(panel->series[panel->n - 1].name, name)) return DID_OK;
     plot_series *front = &panel->series[panel->n - 1];
@@ -240,27 +295,21 @@ static status scatter(plot_panel *panel, const sheet *s, measure x)
     return DID_OK;
 }
 
-static status costs(charts *all, const sheet *s, double seconds_per_row)
+static status costs(charts *all, const sheet *s, measure x, const char *title, const char *x_label,
+                    const char *what)
 {
     chart *c = NULL;
-    char   time[200] = "";
-    TRY(next(all, &c, "Quality and cost"));
+    TRY(next(all, &c, title));
     c->plot.x_log = c->plot.panel[0].y_log = true;
     c->plot.panel[0].y_label = "perplexity (pooled over tokens)";
-    snprintf(c->plot.x_label, sizeof c->plot.x_label, "row evaluations (positions per document)");
-    if (seconds_per_row > 0)
-        snprintf(time, sizeof time,
-                 " In this run, scoring included, 1000 row evaluations took %.3g seconds, whoever "
-                 "asked for them: the same picture with seconds on its axis.",
-                 1000 * seconds_per_row);
-    TRY(scatter(&c->plot.panel[0], s, MEASURE_ROWS));
-    TRY(pareto(&c->plot.panel[0], s));
+    snprintf(c->plot.x_label, sizeof c->plot.x_label, "%s", x_label);
+    TRY(scatter(&c->plot.panel[0], s, x));
+    TRY(pareto(&c->plot.panel[0], s, x));
     return caption(c, s,
-                   "What a document costs (positions evaluated, in passes of any size) and what "
-                   "it is worth. Numbers are rows of the table. On the line, nothing else is both "
-                   "cheaper and more probable; the drafts of the frontier are left out of it, for "
-                   "they buy perplexity with entropy.%s",
-                   time);
+                   "What a document costs (%s) and what it is worth. Numbers are rows of the table. "
+                   "On the line, nothing else is both cheaper and more probable; the drafts of the "
+                   "frontier are left out of it, for they buy perplexity with entropy.",
+                   what);
 }
 
 static status frontier(charts *all, const sheet *s)
@@ -283,13 +332,20 @@ static status frontier(charts *all, const sheet *s)
                    "table.");
 }
 
-status charts_open(charts *c, const sheet *s, double seconds_per_row)
+status charts_open(charts *c, const sheet *s)
 {
     *c = (charts){0};
     TRY(curves(c, s));
     TRY(changes(c, s));
     TRY(frontier(c, s));
-    return costs(c, s, seconds_per_row);
+    TRY(gaps(c, s));
+    TRY(costs(c, s, MEASURE_ROWS, "Quality and row evaluations",
+              "row evaluations (positions per document)",
+              "positions evaluated, in passes of any size"));
+    return costs(c, s, MEASURE_SECONDS, "Quality and seconds",
+                 "seconds (per document, its share of the passes it took part in)",
+                 "its share, by positions, of the time of the passes it took part in, measured while "
+                 "all settings were in flight together, scoring not included");
 }
 
 void charts_close(charts *c)

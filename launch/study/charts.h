@@ -17,10 +17,10 @@ typedef struct charts {
 } charts;
 
 /* Of every key whose numbers vary in a section a curve of perplexity and entropy; the change
- * from the baseline; perplexity against rows, with its Pareto front; perplexity against entropy.
- * Row i of the sheet is labelled i + 1. `seconds_per_row` (0: not known) is told with the cost.
- * Fails DID_ENOMEM. Local. */
-status charts_open(charts *c, const sheet *s, double seconds_per_row);
+ * from the baseline; perplexity against entropy, and the gaps to its frontier; perplexity against
+ * rows and against seconds, with their Pareto fronts. Row i of the sheet is labelled i + 1. A plot
+ * may be empty. Fails DID_ENOMEM. Local. */
+status charts_open(charts *c, const sheet *s);
 void   charts_close(charts *c); /* Leaves it zeroed. Local. */
 
 #endif

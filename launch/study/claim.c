@@ -9,7 +9,7 @@
 static const char *const names[MEASURES] = {
     "nll",     "perplexity", "perplexity-mean", "perplexity-text",
     "entropy", "repeated",   "edits",           "nfe",
-    "rows",    "gap"};
+    "rows",    "gap",        "seconds"};
 
 const char *measure_name(measure m)
 {
@@ -35,7 +35,7 @@ static status measure_find(measure *out, const char *word)
         if (!strcmp(word, names[*out])) return DID_OK;
     return status_fail(DID_EFORMAT,
                        "claim: found \"%.40s\", expected nll, perplexity, perplexity-mean, "
-                       "perplexity-text, entropy, repeated, edits, nfe, rows or gap",
+                       "perplexity-text, entropy, repeated, edits, nfe, rows, gap or seconds",
                        word);
 }
 

@@ -23,6 +23,7 @@ typedef enum {
     MEASURE_NFE,             /* passes that placed a token, per document */
     MEASURE_ROWS,            /* positions evaluated, per document */
     MEASURE_GAP,             /* nats per token above the frontier at the same entropy */
+    MEASURE_SECONDS,         /* share of the passes' time, per document: another on every run */
     MEASURES
 } measure;
 

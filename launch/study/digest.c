@@ -29,7 +29,6 @@ static void company(FILE *to, const sheet *s, const claim *c)
 
 void digest_verdict(FILE *to, const sheet *s, const claim *c, const sheet_verdict *v)
 {
-    fprintf(to, "%s: ", c->sentence);
     term(to, &c->left);
     if (c->right.setting >= 0) {
         fprintf(to, " - ");
@@ -88,7 +87,7 @@ void digest_print(FILE *to, const sheet *s, const sheet_verdict *verdict)
 {
     int width = name_width(s);
     for (int i = 0; i < s->spec->n_claims; i++) {
-        fputs(verdict[i].passed ? "PASSED: " : "FAILED: ", to);
+        fprintf(to, "%s: %s: ", verdict[i].passed ? "PASSED" : "FAILED", s->spec->claim[i].sentence);
         digest_verdict(to, s, &s->spec->claim[i], &verdict[i]);
         fputc('\n', to);
     }

@@ -1,6 +1,7 @@
 #include "harvest.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ status harvest_open(harvest *h, const spec *s, int32_t end_id)
     for (int i = 0; i < s->n_settings; i++) {
         harvest_setting *to = &h->setting[i];
         to->document = calloc((size_t)h->n_documents, sizeof *to->document);
+        for (int k = 0; to->document && k < h->n_documents; k++) to->document[k].seconds = NAN;
         if (!to->document || json_object_set_new(h->places, s->setting[i].name, json_integer(i)))
             return no_memory();
     }
@@ -186,4 +188,10 @@ status harvest_take(harvest *h, const json_t *record)
     if (d->there) return status_fail(DID_EFORMAT, "document \"%.200s\" is there twice", id);
     status s = read_document(d, record, h->end_id);
     return s == DID_OK ? s : status_at(s, "document \"%.200s\"", id);
+}
+
+void harvest_time(harvest *h, const char *id, double seconds)
+{
+    harvest_document *d = find(h, id);
+    if (d) d->seconds = seconds;
 }

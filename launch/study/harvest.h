@@ -32,6 +32,7 @@ typedef struct harvest_document {
     double   edits;        /* share of free tokens that refinement changed, each stage counted */
     double   nfe, commits; /* passes that placed a token; segments that stored a finished block */
     double   rows;         /* positions evaluated: what a pass costs, whoever shares it */
+    double   seconds;      /* its share of the passes' time on its row; NAN: not known */
     double   rejected;     /* drafts that were thrown away */
     int32_t *id;           /* [n] */
     int      n;
@@ -63,5 +64,9 @@ void   harvest_close(harvest *h); /* Leaves it zeroed. Local. */
 /* Take in one record; one that is none of the spec's documents is passed over. Fails DID_EFORMAT
  * naming the document, what was found and what was expected; DID_ENOMEM. Local. */
 status harvest_take(harvest *h, const json_t *record);
+
+/* Document `id` took so long, its scorer not counted; one that is none of the spec's is passed over.
+ * Local. */
+void harvest_time(harvest *h, const char *id, double seconds);
 
 #endif

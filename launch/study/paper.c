@@ -94,24 +94,31 @@ static void facts(FILE *to, const paper *p)
 
 /* ---- claims ---- */
 
+static void verdict(FILE *to, const paper *p, int i)
+{
+    const claim *c = &p->sheet->spec->claim[i];
+    const bool   passed = p->verdict[i].passed;
+    char        *text = NULL;
+    size_t       size;
+    FILE        *line = open_memstream(&text, &size);
+    if (!line) return;
+    digest_verdict(line, p->sheet, c, &p->verdict[i]);
+    fclose(line);
+    fprintf(to, "<li class=\"%s\"><span class=\"badge\">%s</span> <b>", passed ? "passed" : "failed",
+            passed ? "PASSED" : "FAILED");
+    page_text(to, c->sentence);
+    fputs("</b><br><small class=\"soft\">", to);
+    page_text(to, text ? text : "");
+    fputs("</small></li>\n", to);
+    free(text);
+}
+
 static void claims(FILE *to, const paper *p)
 {
     const spec *s = p->sheet->spec;
     if (s->n_claims == 0) return;
-    fputs("<h2>Claims</h2>\n<ul>\n", to);
-    for (int i = 0; i < s->n_claims; i++) {
-        char  *text = NULL;
-        size_t size;
-        FILE  *line = open_memstream(&text, &size);
-        if (!line) return;
-        digest_verdict(line, p->sheet, &s->claim[i], &p->verdict[i]);
-        fclose(line);
-        fprintf(to, "<li><span class=\"%s\">%s</span> ", p->verdict[i].passed ? "passed" : "failed",
-                p->verdict[i].passed ? "PASSED" : "FAILED");
-        page_text(to, text ? text : "");
-        fputs("</li>\n", to);
-        free(text);
-    }
+    fputs("<h2>Claims</h2>\n<ul class=\"claims\">\n", to);
+    for (int i = 0; i < s->n_claims; i++) verdict(to, p, i);
     fputs("</ul>\n<p class=\"small soft\">A claim with &lt; or &gt; passes when the whole 95 % "
           "interval of the difference lies on that side.</p>\n",
           to);
@@ -144,16 +151,17 @@ static void figure(FILE *to, const chart *c, int number)
 static status figures(FILE *to, const paper *p)
 {
     charts c;
-    double per_row = timed(p) ? p->seconds / rows_of(p) : 0;
-    status s = charts_open(&c, p->sheet, per_row);
+    status s = charts_open(&c, p->sheet);
     fputs("<h2>Plots</h2>\n", to);
     if (!plot_possible())
         fputs("<p>gnuplot was not found when this report was written, so there are captions and no "
               "pictures. With the Debian package gnuplot-nox installed, start the same command "
               "again: nothing is computed twice.</p>\n",
               to);
+    fputs("<div class=\"plots\">\n", to);
     for (int i = 0, number = 0; s == DID_OK && i < c.n; i++)
         if (!plot_empty(&c.chart[i].plot)) figure(to, &c.chart[i], ++number);
+    fputs("</div>\n", to);
     charts_close(&c);
     return s;
 }
@@ -206,6 +214,8 @@ static void row(FILE *to, const sheet_row *r, int number)
         ranged(to, column[i].format, &r->of[column[i].what]);
     cell(to, "%.0f", r->commits);
     cell(to, "%.0f", r->of[MEASURE_ROWS].value);
+    ranged(to, "%.3f", &r->of[MEASURE_SECONDS]);
+    cell(to, "%.0f", sheet_tokens_s(r));
     ranged(to, "%.3f", &r->change);
     if (r->pairs.pairs) fprintf(to, "<td>%d of %d</td>", r->pairs.lower, r->pairs.pairs);
     else fputs("<td>&ndash;</td>", to);
@@ -214,11 +224,11 @@ static void row(FILE *to, const sheet_row *r, int number)
 
 static void table(FILE *to, const sheet *s)
 {
-    fputs("<h2>Table</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>#</th><th "
+    fputs("<h2>Table</h2>\n<div class=\"wide rows\"><table>\n<thead><tr><th>#</th><th "
           "class=\"left\">setting</th><th>perplexity<br>pooled</th><th>perplexity<br>mean</th>"
           "<th>perplexity<br>of the text</th><th>entropy<br>nats</th><th>repeated<br>4-grams</th>"
           "<th>edit<br>share</th><th>gap<br>nats</th><th>NFE</th><th>commits</th><th>row<br>"
-          "evaluations</th><th>change<br>nats per token</th><th>lower in</th></tr></thead>\n"
+          "evaluations</th><th>seconds</th><th>tokens<br>per second</th><th>change<br>nats per token</th><th>lower in</th></tr></thead>\n"
           "<tbody>\n",
           to);
     for (int i = 0; i < s->n; i++) row(to, &s->row[i], i + 1);
@@ -230,9 +240,28 @@ static void table(FILE *to, const sheet *s)
         "number stands its 95 % interval. Gap: nats per token above the frontier at the same "
         "entropy, below it where negative; unknown where the frontier does not reach. NFE: passes "
         "that placed a token, per document; commits: segments that stored a finished block; row "
-        "evaluations: positions, over all passes. Change: mean over documents of the change of "
+        "evaluations: positions, over all passes. Seconds: a document's share, by positions, of the "
+        "time of the passes it took part in, scoring not included; unknown of documents that were "
+        "in flight when a run was stopped. Tokens per second: of one row of ranks, all its passes "
+        "spent like this. Change: mean over documents of the change of "
         "their mean nll from the baseline's.</p>\n",
         to);
+}
+
+/* What was run, in one line; the end of the page says the rest. */
+static void headline(FILE *to, const paper *p)
+{
+    const spec *s = p->sheet->spec;
+    int         passed = 0;
+    for (int i = 0; i < s->n_claims; i++) passed += p->verdict[i].passed;
+    fprintf(to, "<p class=\"line\"><span>%d settings</span><span>%d documents each</span>",
+            p->sheet->n, p->sheet->harvest->n_documents);
+    if (s->n_claims > 0) fprintf(to, "<span>%d of %d claims passed</span>", passed, s->n_claims);
+    fputs("<span>model ", to);
+    page_text(to, p->model);
+    fputs("</span><span>scorer ", to);
+    page_text(to, p->scorer);
+    fputs("</span></p>\n", to);
 }
 
 status paper_write(FILE *to, const paper *p)
@@ -241,6 +270,7 @@ status paper_write(FILE *to, const paper *p)
     fputs("<p>", to);
     page_text(to, p->sheet->spec->about);
     fputs("</p>\n", to);
+    headline(to, p);
     claims(to, p);
     status s = figures(to, p);
     table(to, p->sheet);

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 640, PANEL_HEIGHT = 330, ROW_HEIGHT = 22, KEY_HEIGHT = 22, MARGIN = 90 };
+/* Narrow, so that letters stay readable where a phone makes a picture smaller. */
+enum { WIDTH = 520, PANEL_HEIGHT = 290, KEY_HEIGHT = 22 };
+enum { ROWS_WIDTH = 620, ROW_HEIGHT = 22, ROWS_MARGIN = 70 };
 
 status plot_add(plot_panel *p, const char *name, const plot_point *point)
 {
@@ -122,6 +124,14 @@ static void stretch_by(extent *e, double x, const interval *range)
     stretch(e, range->high);
 }
 
+/* Few numbers, for names take most of the width: a round step of about a fourth. */
+static void write_x_tics(FILE *to, const extent *e)
+{
+    double rough = (e->high - e->low) / 4, power = pow(10, floor(log10(rough)));
+    double step = rough > 5 * power ? 10 * power : rough > 2 * power ? 5 * power : 2 * power;
+    if (isfinite(step) && step > 0) fprintf(to, "set xtics %g\n", step);
+}
+
 /* gnuplot would go on to the next round number, which is far away where tics are given. */
 static void write_range(FILE *to, char axis, extent e, bool log_scale)
 {
@@ -143,6 +153,8 @@ static void write_x_range(FILE *to, const plot *p)
                 const plot_point *q = &p->panel[k].series[i].point[j];
                 stretch_by(&e, q->x, &q->x_range);
             }
+    if (p->rows) stretch(&e, 0); /* the line that they are told from */
+    if (p->rows) write_x_tics(to, &e);
     write_range(to, 'x', e, p->x_log);
 }
 
@@ -195,7 +207,8 @@ static void write_panel(FILE *to, const plot *p, int k)
     quoted(to, panel->y_label);
     fputs("\nset xlabel ", to);
     quoted(to, last ? p->x_label : "");
-    fputs(k == 0 ? "\nset key outside top center horizontal\n" : "\nunset key\n", to);
+    bool key = k == 0 && !p->rows; /* rows have their names */
+    fputs(key ? "\nset key outside top center horizontal\n" : "\nunset key\n", to);
     write_x_range(to, p);
     write_y_range(to, panel);
     if (p->x_log) write_log_tics(to, 'x');
@@ -216,10 +229,12 @@ static void write_script(FILE *to, const plot *p)
     /* Colours that people with any colour vision can tell apart (Okabe and Ito). */
     static const char *const colour[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                          "#e69f00", "#56b4e9", "#000000", "#7a6a00"};
-    int height = p->rows ? MARGIN + ROW_HEIGHT * p->n_rows : PANEL_HEIGHT * p->n_panels;
-    height += KEY_HEIGHT * ((p->panel[0].n + 2) / 2);
-    fprintf(to, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13'\n", WIDTH,
+    int width = p->rows ? ROWS_WIDTH : WIDTH;
+    int height = p->rows ? ROWS_MARGIN + ROW_HEIGHT * p->n_rows
+                         : PANEL_HEIGHT * p->n_panels + KEY_HEIGHT * ((p->panel[0].n + 2) / 2);
+    fprintf(to, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13'\n", width,
             height);
+    if (!p->rows) fputs("set lmargin 9\nset rmargin 3\n", to); /* panels stand below each other */
     for (int i = 0; i < 8; i++)
         fprintf(to, "set linetype %d lc rgb '%s' pointsize 0.8\n", i + 1, colour[i]);
     fputs("set grid lc rgb '#d8d8d8'\nset border 3\nset tics nomirror\n", to);

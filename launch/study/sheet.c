@@ -97,6 +97,12 @@ status sheet_open(sheet *s, const spec *of, const trial *trials, const harvest *
     return DID_OK;
 }
 
+double sheet_tokens_s(const sheet_row *row)
+{
+    double seconds = row->of[MEASURE_SECONDS].value;
+    return seconds > 0 ? row->trial->length / seconds : NAN;
+}
+
 void sheet_close(sheet *s)
 {
     free(s->row);
@@ -183,7 +189,7 @@ static void header(FILE *to)
           "draft_temperature,refinements,refine_block,remask,policy,confidence,sampler,steps,order,"
           "nucleus,temperature",
           to);
-    for (int m = 0; m < MEASURES; m++) {
+    for (int m = 0; m < MEASURE_SECONDS; m++) {
         char name[40];
         snprintf(name, sizeof name, "%s", measure_name((measure)m));
         for (char *c = name; *c; c++) *c = *c == '-' ? '_' : *c;
@@ -191,7 +197,7 @@ static void header(FILE *to)
     }
     fputs(
         ",commits,rejected_drafts,longest_repeat,change,change_low,change_high,change_error,pairs,"
-        "lower\n",
+        "lower,seconds,seconds_low,seconds_high,tokens_s\n",
         to);
 }
 
@@ -223,13 +229,16 @@ void sheet_csv(FILE *to, const sheet *s)
         words(to, row->trial->stages);
         fprintf(to, ",%d,%d,%d", row->trial->length, row->documents, row->failed);
         settings(to, row->trial);
-        for (int m = 0; m < MEASURES; m++) value(to, &row->of[m]);
+        for (int m = 0; m < MEASURE_SECONDS; m++) value(to, &row->of[m]);
         number(to, row->commits);
         number(to, row->rejected);
         fprintf(to, ",%d", row->longest);
         value(to, &row->change);
         number(to, row->pairs.error);
-        fprintf(to, ",%d,%d\n", row->pairs.pairs, row->pairs.lower);
+        fprintf(to, ",%d,%d", row->pairs.pairs, row->pairs.lower);
+        value(to, &row->of[MEASURE_SECONDS]);
+        number(to, sheet_tokens_s(row));
+        fputc('\n', to);
     }
 }
 
@@ -276,14 +285,15 @@ static json_t *row_json(const sheet_row *row, const sheet *s, const char *signat
 {
     const spec_setting *of = row->trial->setting;
     return json_pack("{s:s, s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:i, s:o, s:o, s:i, s:i, "
-                     "s:s}",
+                     "s:o, s:s}",
                      "setting", of->name, "section", s->spec->section[of->section].name, "values",
                      values_json(of), "stages", row->trial->stages, "length", row->trial->length,
                      "documents", row->documents, "failed", row->failed, "measures",
                      measures_json(row), "commits", real(row->commits), "rejected_drafts",
                      real(row->rejected), "longest_repeat", row->longest, "change",
                      triple(&row->change), "change_error", real(row->pairs.error), "pairs",
-                     row->pairs.pairs, "lower", row->pairs.lower, "signature", signature);
+                     row->pairs.pairs, "lower", row->pairs.lower, "tokens_s",
+                     real(sheet_tokens_s(row)), "signature", signature);
 }
 
 status sheet_jsonl(FILE *to, const sheet *s, const char *signature)

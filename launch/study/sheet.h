@@ -2,7 +2,8 @@
  * can be of either, and what changed from the baseline, document by document.
  *
  * What is written here depends on the documents alone: not on ranks, clocks or the order in
- * which they finished, so two runs of one spec write the same bytes. */
+ * which they finished, so two runs of one spec write the same bytes, but for what is called seconds
+ * and tokens_s: these were measured, in the last columns of the CSV. */
 #ifndef DID_SHEET_H
 #define DID_SHEET_H
 
@@ -32,6 +33,9 @@ typedef struct sheet {
     sheet_row     *row; /* [n] in the order of the spec */
     int            n;
 } sheet;
+
+/* Tokens that a second of its row's passes makes, where its documents' times are known; NAN. Local. */
+double sheet_tokens_s(const sheet_row *row);
 
 /* Compute everything from what was harvested; all arguments are borrowed. trial[n_settings]. Fails
  * DID_ENOMEM. Local. */

@@ -12,6 +12,7 @@ static double of_document(const harvest_document *d, measure what)
     case MEASURE_EDITS: return d->edits;
     case MEASURE_NFE: return d->nfe;
     case MEASURE_ROWS: return d->rows;
+    case MEASURE_SECONDS: return d->seconds;
     case MEASURE_NLL:
     case MEASURE_PERPLEXITY:
     case MEASURE_GAP:

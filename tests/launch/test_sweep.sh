@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# did sweep: the same tables on one rank and on two, after a kill as without one, a report that parses
-# and names its axes, the shipped specs, and refusals. $DID is the program.
+# did sweep: the same tables on one, two and four ranks, after a kill as without one, a report that
+# parses and names its axes, the shipped specs, and refusals. $DID is the program.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
@@ -40,17 +40,35 @@ policy = lowest random posthoc
 SPEC
 documents=36
 
-# ---- one rank, two ranks
+# The tables without what a clock has measured, and the numbers of the report.
+same_numbers() {
+    local one=$1 other=$2
+    cmp <(sed 's/\(,[^,]*\)\{4\}$//' "$one/rows.csv") <(sed 's/\(,[^,]*\)\{4\}$//' "$other/rows.csv") ||
+        fail "rows.csv differs: $other"
+    cmp <(untimed "$one") <(untimed "$other") || fail "rows.jsonl differs: $other"
+    cmp <(python3 "$here/look_at_report.py" --numbers "$one/report.html") \
+        <(python3 "$here/look_at_report.py" --numbers "$other/report.html") ||
+        fail "the numbers of the report differ: $other"
+}
+untimed() { sed -E 's/,"seconds":\{[^}]*\}//; s/,"tokens_s":[^,]*//' "$1/rows.jsonl"; }
+
+# ---- one rank, four ranks
 "$did" sweep "${usual[@]}" --spec "$work/spec" --output "$work/one" >"$work/one.out" ||
     fail "one rank: exit code $?"
-no_leaks mpirun --oversubscribe -n 2 "$did" sweep "${usual[@]}" --spec "$work/spec" \
-    --output "$work/two" --trace >"$work/two.out" || fail "two ranks: exit code $?"
-for table in rows.csv rows.jsonl; do
-    cmp "$work/one/$table" "$work/two/$table" || fail "$table differs between one and two ranks"
-done
-cmp "$work/one.out" "$work/two.out" || fail "stdout differs between one and two ranks"
+no_leaks mpirun --oversubscribe -n 4 "$did" sweep "${usual[@]}" --spec "$work/spec" \
+    --output "$work/four" --trace >"$work/four.out" || fail "four ranks: exit code $?"
+same_numbers "$work/one" "$work/four"
+cmp "$work/one.out" "$work/four.out" || fail "stdout differs between one and four ranks"
 [ "$(wc -l <"$work/one/rows.csv")" = 10 ] || fail "rows.csv has not a header and nine rows"
 [ "$(wc -l <"$work/one/documents.jsonl")" = $documents ] || fail "not all documents are written"
+head -n 1 "$work/one/rows.csv" | grep -q ',seconds,seconds_low,seconds_high,tokens_s$' ||
+    fail "the last columns are not what was measured"
+python3 - "$work/one/rows.csv" <<'PYTHON' || fail "a setting without its time"
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+times = {r["setting"]: float(r["seconds"]) for r in rows}
+sys.exit(not all(t > 0 for t in times.values()))
+PYTHON
 for said in 'PASSED: NFE is what it is' 'PASSED: more is reopened' 'FAILED: and less is not'; do
     grep -q "^$said" "$work/one.out" || fail "stdout lacks \"$said\""
 done
@@ -77,15 +95,21 @@ done
 kill -9 $victim 2>/dev/null || fail "the sweep was over before it could be killed"
 wait $victim 2>/dev/null
 before=$(wc -l <"$work/killed/documents.jsonl")
+head -n "$before" "$work/killed/documents.jsonl" >"$work/before"
 [ -e "$work/killed/rows.csv" ] && fail "a killed sweep has left tables"
 no_leaks mpirun --oversubscribe -n 2 "$did" sweep --model "$models/did-tiny" \
     --scorer "$models/gpt2-tiny-scorer" --spec "$work/spec" --output "$work/killed" \
     >"$work/killed.out" 2>"$work/killed.err" || fail "the sweep that goes on: exit code $?"
 grep -q " of $documents documents were finished before" "$work/killed.err" ||
     fail "the second start does not say what was there ($before lines were)"
-for table in rows.csv rows.jsonl; do
-    cmp "$work/one/$table" "$work/killed/$table" || fail "$table differs after a kill"
-done
+same_numbers "$work/one" "$work/killed"
+cmp <(head -n "$before" "$work/killed/documents.jsonl") "$work/before" ||
+    fail "what was written before the kill is no longer there"
+python3 - "$work/before" "$work/killed/seconds.jsonl" <<'PYTHON' || fail "a document was made twice"
+import collections, json, sys
+made = collections.Counter(json.loads(line)["custom_id"] for line in open(sys.argv[2]))
+sys.exit(any(made[json.loads(line)["custom_id"]] > 1 for line in open(sys.argv[1])))
+PYTHON
 cmp <(sort "$work/one/documents.jsonl") <(sort "$work/killed/documents.jsonl") ||
     fail "documents differ after a kill"
 
@@ -95,71 +119,52 @@ no_leaks "$did" sweep --model "$models/did-tiny" --scorer "$models/gpt2-tiny-sco
     --spec "$work/spec" --output "$work/killed" >/dev/null 2>"$work/killed.err" || fail "third start"
 grep -q "$documents of $documents documents were finished before" "$work/killed.err" ||
     fail "the third start computes something"
-cmp "$work/one/rows.csv" "$work/killed/rows.csv" || fail "rows.csv differs when written again"
+same_numbers "$work/one" "$work/killed"
 
 # ---- the report
-python3 - "$work/one/report.html" "$(command -v gnuplot)" <<'PYTHON' || fail "the report"
-import html.parser, sys
+words=("A sweep for a test" PASSED FAILED "9 settings of 4 documents" "Figure 5." Samples)
+if command -v gnuplot >/dev/null; then
+    words+=("perplexity (pooled over tokens)" "entropy (nats, unigram)" "over remask"
+            "remask share (of the free tokens)" "row evaluations (positions per document)"
+            "seconds (per document, its share of the passes it took part in)"
+            "gap to the frontier (nats per token)"
+            "change of a document's mean nll (nats per token)")
+else
+    words+=("gnuplot was not found")
+fi
+python3 "$here/look_at_report.py" "$work/one/report.html" "${words[@]}" || fail "the report"
 
-class Page(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.open, self.ids, self.text, self.bad = [], [], "", []
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        if "id" in values:
-            self.ids.append(values["id"])
-        for name in ("src", "href", "xlink:href"):
-            if not values.get(name, "#").startswith("#"):
-                self.bad.append("<%s %s=%s> leads outside" % (tag, name, values[name]))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        self.handle_endtag(tag)
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.bad.append("</%s> closes another element" % tag)
-    def handle_data(self, data):
-        self.text += data
-
-page = Page()
-page.feed(open(sys.argv[1], encoding="utf-8").read())
-page.close()
-if page.open:
-    page.bad.append("not closed: %s" % page.open)
-if len(page.ids) != len(set(page.ids)):
-    page.bad.append("an id occurs twice")
-wanted = ["A sweep for a test", "PASSED", "FAILED", "Over remask", "9 settings of 4 documents",
-          "Figure 5.", "Samples"]
-if sys.argv[2]:
-    wanted += ["perplexity (pooled over tokens)", "entropy (nats, unigram)",
-               "remask share (of the free tokens)", "row evaluations (positions per document)",
-               "change of a document's mean nll (nats per token)"]
-else:
-    wanted += ["gnuplot was not found"]
-page.bad += ["\"%s\" is missing" % w for w in wanted if w not in page.text]
-print("\n".join(page.bad), end="")
-sys.exit(bool(page.bad))
-PYTHON
+# A browser, where there is one: what it would complain about, and what it would fetch.
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+if [ -n "$browser" ] && [ "${DID_TEST_SANITIZED:-0}" != 1 ]; then
+    timeout 60 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" \
+        --enable-logging=stderr --dump-dom "file://$work/one/report.html" \
+        >"$work/dom" 2>"$work/console" </dev/null || fail "the browser ends with $?"
+    grep -q '</figure>' "$work/dom" || fail "the browser shows no figure"
+    grep ':CONSOLE' "$work/console" && fail "the browser's console is not silent"
+fi
 
 # ---- did show, on a document of the sweep
-no_leaks "$did" show "$work/two/documents.jsonl" --model "$models/did-tiny" --color never \
+no_leaks "$did" show "$work/four/documents.jsonl" --model "$models/did-tiny" --color never \
     --id 'refined remask=0.5 policy=lowest/5/000001' >"$work/shown" || fail "did show: exit code $?"
 grep -q 'stage 2: refine, the whole at once, 0.5 reopened (lowest)' "$work/shown" &&
     grep -qF '{+' "$work/shown" && grep -q '; perplexity ' "$work/shown" ||
     fail "did show does not show the refinement"
 
-# ---- the shipped specs, as small as can be; the sanitizers are slow and see the same code in two
-shipped=("$specs"/*.spec)
-size=128 # blocks.spec has blocks of that
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && shipped=("$specs/weights.spec" "$specs/policy.spec") size=32
-for spec in "${shipped[@]}"; do
-    no_leaks mpirun --oversubscribe -n 2 "$did" sweep "${usual[@]}" --spec "$spec" \
-        --set "length=$size; documents=1; seeds=1; steps=2" --output "$work/shipped" \
-        --model-for "small=$models/did-tiny,mixed=$models/did-tiny,refiner=$models/did-tiny" \
-        >"$work/shipped.out" || fail "$spec: exit code $?"
-    grep -q '^PASSED: \|^FAILED: ' "$work/shipped.out" || fail "$spec decides no claim"
+# ---- the shipped specs: all of them in their full size up to the moment where documents would be made,
+# and two of them to the end, as small as can be.
+named=(--model-for "small=$models/did-tiny,mixed=$models/did-tiny,refiner=$models/did-tiny")
+for spec in "$specs"/*.spec; do
+    no_leaks "$did" sweep "${usual[@]}" "${named[@]}" --spec "$spec" --maxh 1e-9 \
+        --output "$work/shipped" >"$work/shipped.out" 2>&1
+    [ $? = 6 ] || fail "$spec: $(tail -n 3 "$work/shipped.out")"
+    rm -rf "$work/shipped"
+done
+for spec in weights policy; do
+    no_leaks "$did" sweep "${usual[@]}" "${named[@]}" --spec "$specs/$spec.spec" \
+        --set "length=32; documents=1; seeds=1" --output "$work/shipped" >"$work/shipped.out" ||
+        fail "$spec.spec: exit code $?"
+    grep -q '^PASSED: \|^FAILED: ' "$work/shipped.out" || fail "$spec.spec decides no claim"
     rm -rf "$work/shipped"
 done
 

@@ -45,6 +45,8 @@ static void measures_are_as_computed_by_hand(void **state)
     assert_true(near(fine->of[MEASURE_ENTROPY].value, entropy_of(4)));
     assert_true(near(fine->of[MEASURE_EDITS].value, 3.0 / 7));
     assert_true(fine->of[MEASURE_NFE].value == 9 && fine->of[MEASURE_ROWS].value == 56);
+    assert_true(near(fine->of[MEASURE_SECONDS].value, 0.5) && near(sheet_tokens_s(fine), 16));
+    assert_true(near(s.row[3].of[MEASURE_SECONDS].value, 0.5)); /* of those that are known */
     assert_true(fine->of[MEASURE_NLL].range.low < 2.5 && fine->of[MEASURE_NLL].range.high > 2.5);
     assert_true(near(log(fine->of[MEASURE_PERPLEXITY].range.low), fine->of[MEASURE_NLL].range.low));
 
@@ -73,10 +75,12 @@ static void what_is_not_known(void **state)
     for (int k = 0; k < 4; k++) {
         h.harvest.setting[2].document[k].quality.entropy = 9;
         h.harvest.setting[3].document[k].there = false;
+        h.harvest.setting[1].document[k].seconds = NAN;
     }
     assert_false(tally_inside(&h.harvest, 2));
     assert_int_equal(sheet_open(&s, &h.spec, h.trial, &h.harvest), DID_OK);
     assert_true(isnan(s.row[2].of[MEASURE_GAP].value));
+    assert_true(isnan(sheet_tokens_s(&s.row[1])));
     assert_int_equal(s.row[3].failed, 4);
     assert_true(isnan(s.row[3].of[MEASURE_NLL].value));
     assert_true(isnan(s.row[3].of[MEASURE_NLL].range.low));

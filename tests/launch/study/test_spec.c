@@ -169,7 +169,7 @@ static void bad_claims_are_refused(void **state)
     claim_refused("x: 2 < nll(a)", "claim: found the number 2 in front, expected measure(setting)");
     claim_refused("x: ppl(a) < 2",
                   "claim: found \"ppl\", expected nll, perplexity, "
-                  "perplexity-mean, perplexity-text, entropy, repeated, edits, nfe, rows or gap");
+                  "perplexity-mean, perplexity-text, entropy, repeated, edits, nfe, rows, gap or seconds");
     claim_refused("x: nll a < 2", "claim: found \"nll a\", expected a number or measure(setting)");
     claim_refused("x: nll(a) < entropy(a)",
                   "claim: found nll and entropy, expected one measure on both sides");
