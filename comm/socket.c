@@ -33,6 +33,7 @@ struct socket_context {
     zap       *zap;
     atomic_int open;      /* sockets not yet closed */
     atomic_int monitors;  /* made so far, for their names */
+    int        queue;     /* messages of and for one peer */
 };
 
 struct socket {
@@ -42,6 +43,7 @@ struct socket {
     int             held;
     char            user[SOCKET_KEY];
     socket_loss     loss;
+    long            welcomed; /* handshakes that succeeded */
 };
 
 status socket_context_open(socket_context **out)
@@ -50,12 +52,18 @@ status socket_context_open(socket_context **out)
     socket_context *c = calloc(1, sizeof *c);
     if (!c) return status_fail(DID_ENOMEM, "no memory for a ZeroMQ context");
     status s = DID_OK;
+    c->queue = QUEUE;
     c->zmq = zmq_ctx_new();
     if (!c->zmq) s = status_fail(DID_EIO, "cannot start ZeroMQ: %s", zmq_strerror(errno));
     else s = zap_open(&c->zap, c->zmq);
     if (s == DID_OK) *out = c;
     else socket_context_close(&c);
     return s;
+}
+
+void socket_context_narrow(socket_context *c, int messages)
+{
+    c->queue = messages;
 }
 
 void socket_context_close(socket_context **c)
@@ -153,10 +161,10 @@ static bool set_text(socket *s, int option, const char *text)
 
 /* What every socket of ours does: finite queues, no patience with strangers, and nothing that waits
  * at the end unless socket_close asks for it. */
-static bool set_manners(socket *s, size_t message_max)
+static bool set_manners(socket *s, int queue, size_t message_max)
 {
     int64_t largest = (int64_t)message_max;
-    return set(s, ZMQ_LINGER, 0) && set(s, ZMQ_SNDHWM, QUEUE) && set(s, ZMQ_RCVHWM, QUEUE) &&
+    return set(s, ZMQ_LINGER, 0) && set(s, ZMQ_SNDHWM, queue) && set(s, ZMQ_RCVHWM, queue) &&
            set(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE) && set(s, ZMQ_IMMEDIATE, 1) &&
            set(s, ZMQ_RECONNECT_IVL, RECONNECT) && set(s, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX) &&
            zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0;
@@ -187,7 +195,8 @@ static bool open_monitor(socket *s)
 {
     enum {
         EVENTS = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED
+                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
+                 ZMQ_EVENT_HANDSHAKE_SUCCEEDED
     };
     char name[64];
     int  none = 0;
@@ -208,7 +217,7 @@ static status make(socket **out, socket_context *c, int type, size_t message_max
     s->zmq = zmq_socket(c->zmq, type);
     atomic_fetch_add(&c->open, 1);
     *out = s;
-    if (s->zmq && set_manners(s, message_max) && open_monitor(s)) return DID_OK;
+    if (s->zmq && set_manners(s, c->queue, message_max) && open_monitor(s)) return DID_OK;
     status code = status_fail(DID_EIO, "cannot make a ZeroMQ socket: %s", zmq_strerror(errno));
     socket_close(out);
     return code;
@@ -333,6 +342,7 @@ static void read_monitor(socket *s)
         if (!more) continue;
         memcpy(&number, report, sizeof number);
         if (number == ZMQ_EVENT_DISCONNECTED) s->loss.connections++;
+        else if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) s->welcomed++;
         else if (number != ZMQ_EVENT_MONITOR_STOPPED) s->loss.handshakes++;
     }
 }
@@ -408,5 +418,8 @@ const char *socket_user(const socket *s)
 socket_loss socket_losses(socket *s)
 {
     read_monitor(s);
+    /* A handshake that fails ends its connection too. */
+    long left = s->loss.connections - s->loss.handshakes;
+    s->loss.guests = s->welcomed > left ? s->welcomed - (left > 0 ? left : 0) : 0;
     return s->loss;
 }

@@ -29,6 +29,10 @@ enum { SOCKET_FRAMES_MAX = 8 };  /* a message with more frames is dropped and co
 
 status socket_context_open(socket_context **out);
 
+/* Sockets made hereafter hold `messages` of a peer and for a peer, in place of 256. When a peer goes
+ * while so many of its messages wait, the last of them may be lost. Local. */
+void socket_context_narrow(socket_context *c, int messages);
+
 /* Every socket has been closed before. May take as long as a closing socket still sends. Local. */
 void socket_context_close(socket_context **c);
 
@@ -80,6 +84,7 @@ typedef struct socket_loss {
     long messages;     /* with too many frames */
     long handshakes;   /* wrong key, key not allowed, no ZeroMQ at all */
     long connections;  /* that ended, be it by the peer, a message too large or the handshake */
+    long guests;       /* that stand now */
 } socket_loss;
 
 /* Local. */

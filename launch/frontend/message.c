@@ -46,6 +46,11 @@ static int type_of(const frame *f)
     return type;
 }
 
+bool message_known(const frame *word)
+{
+    return type_of(word) < MESSAGE_TYPES;
+}
+
 bool message_deep(const char *text, size_t size, int most)
 {
     int  depth = 0;

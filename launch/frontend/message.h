@@ -80,6 +80,8 @@ typedef struct message {
 status message_read(message *out, const frame *frames, int n);
 void   message_clear(message *m);
 
+bool message_known(const frame *word); /* Is the second frame one of our words? Local. */
+
 /* Does JSON in text[size] nest deeper than `most`? What is not JSON may be called either. Local. */
 bool message_deep(const char *text, size_t size, int most);
 

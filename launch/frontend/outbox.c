@@ -11,6 +11,7 @@ enum { FRAMES_MAX = 4 + MESSAGE_PARTS_MAX }; /* routing id, version, type, body,
 typedef struct letter {
     struct letter *next;
     int            n;
+    size_t         size;
     frame          frames[FRAMES_MAX];
     unsigned char  bytes[];
 } letter;
@@ -19,7 +20,8 @@ typedef struct letter {
 typedef struct lane {
     struct lane  *next;
     letter       *first, **last;
-    int           waiting;
+    int           waiting, left; /* letters; those that a flush could not send */
+    size_t        size;
     double        since; /* when the first letter came, or the one before it left */
     size_t        peer_size;
     unsigned char peer[];
@@ -29,6 +31,8 @@ struct outbox {
     socket *socket;
     lane   *lanes;
     int     waiting;
+    size_t  size, lane_most, most; /* bytes; 0: no limit */
+    long    dropped;
     bool    held;
 };
 
@@ -54,7 +58,10 @@ static void drop_letter(outbox *o, lane *at)
     at->first = l->next;
     if (!at->first) at->last = &at->first;
     at->waiting--;
+    at->left -= at->left > 0;
+    at->size -= l->size;
     o->waiting--;
+    o->size -= l->size;
     free(l);
 }
 
@@ -75,6 +82,22 @@ void outbox_close(outbox **out)
         drop_lane(&o->lanes);
     }
     free(o);
+}
+
+void outbox_limit(outbox *o, size_t lane_most, size_t most)
+{
+    o->lane_most = lane_most;
+    o->most = most;
+}
+
+size_t outbox_bytes(const outbox *o)
+{
+    return o->size;
+}
+
+long outbox_dropped(const outbox *o)
+{
+    return o->dropped;
 }
 
 int outbox_waiting(const outbox *o)
@@ -117,7 +140,20 @@ static letter *copy(const bundle *b)
     }
     l->n = b->n;
     l->next = NULL;
+    l->size = sizeof *l + size;
     return l;
+}
+
+/* More waits than may: who has most waiting reads least. */
+static void make_room(outbox *o)
+{
+    lane **fattest = &o->lanes;
+    if (o->most == 0 || o->size <= o->most) return;
+    for (lane **at = &o->lanes; *at; at = &(*at)->next)
+        if ((*at)->size > (*fattest)->size) fattest = at;
+    o->dropped += (*fattest)->waiting;
+    while ((*fattest)->first) drop_letter(o, *fattest);
+    drop_lane(fattest);
 }
 
 static status keep(outbox *o, const frame *peer, const bundle *b)
@@ -126,6 +162,8 @@ static status keep(outbox *o, const frame *peer, const bundle *b)
     if (at && at->waiting >= OUTBOX_LANE_MAX)
         return status_fail(DID_EPEER, "%d messages wait for a peer that does not read",
                            at->waiting);
+    if (at && o->lane_most && at->left > 0 && at->size > o->lane_most)
+        return status_fail(DID_EPEER, "%zu bytes wait for a peer that does not read", at->size);
     letter *l = copy(b);
     if (l && !at) at = add_lane(o, peer);
     if (!l || !at) {
@@ -135,7 +173,10 @@ static status keep(outbox *o, const frame *peer, const bundle *b)
     *at->last = l;
     at->last = &l->next;
     at->waiting++;
+    at->size += l->size;
     o->waiting++;
+    o->size += l->size;
+    make_room(o);
     return DID_OK;
 }
 
@@ -199,8 +240,12 @@ status outbox_flush(outbox *o)
             TRY(socket_send(o->socket, l->frames, l->n, &sent));
             if (sent) drop_letter(o, *at), (*at)->since = clock_seconds();
         }
-        if (sent) drop_lane(at);
-        else at = &(*at)->next;
+        if (sent) {
+            drop_lane(at);
+            continue;
+        }
+        (*at)->left = (*at)->waiting;
+        at = &(*at)->next;
     }
     return DID_OK;
 }
@@ -224,8 +269,8 @@ int outbox_expire(outbox *o, double seconds)
     return before - o->waiting;
 }
 
-int outbox_waiting_for(const outbox *o, const frame *peer)
+int outbox_unread(const outbox *o, const frame *peer)
 {
     const lane *at = find_lane(o, peer);
-    return at ? at->waiting : 0;
+    return at ? at->left : 0;
 }

@@ -35,7 +35,15 @@ void outbox_hold(outbox *o, bool held);
  * messages that were. Local. */
 int outbox_expire(outbox *o, double seconds);
 
-int outbox_waiting_for(const outbox *o, const frame *peer); /* messages. Local. */
+/* Messages for `peer` that a flush could not send: it does not read. Local. */
+int outbox_unread(const outbox *o, const frame *peer);
+
+/* No more than so many bytes: a peer that does not read and has `lane_most` waiting gets nothing
+ * more (DID_EPEER), and when `most` wait together, what waits for the peer with most is forgotten.
+ * Without this call there is no such limit. Local. */
+void   outbox_limit(outbox *o, size_t lane_most, size_t most);
+size_t outbox_bytes(const outbox *o);   /* that wait. Local. */
+long   outbox_dropped(const outbox *o); /* messages forgotten for want of room. Local. */
 
 /* Try again what waits. Fails DID_EIO. Local. */
 status outbox_flush(outbox *o);

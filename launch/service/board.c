@@ -50,12 +50,14 @@ static void worlds(FILE *to, const json_t *list)
 void board_table(FILE *to, const json_t *state)
 {
     size_t        i;
-    const json_t *job, *refused = json_object_get(state, "refused");
-    fprintf(to,
-            "up %.0f s; refused: %lld malformed, %lld forbidden, %lld stale, %lld unread, %lld"
-            " handshakes\n\n%-20s",
-            real(state, "up_s"), whole(refused, "malformed"), whole(refused, "forbidden"),
-            whole(refused, "stale"), whole(refused, "unread"), whole(refused, "handshakes"), "job");
+    const char   *key;
+    json_t       *value, *refused = json_object_get(state, "refused");
+    const json_t *job;
+    fprintf(to, "up %.0f s; turned away:", real(state, "up_s"));
+    json_object_foreach(refused, key, value)
+        if (json_integer_value(value) > 0)
+            fprintf(to, " %lld %s", (long long)json_integer_value(value), key);
+    fprintf(to, "\n\n%-20s", "job");
     for (int k = 0; k < STATES; k++) fprintf(to, " %9s", states[k]);
     fputc('\n', to);
     json_array_foreach(json_object_get(state, "jobs"), i, job) counts(to, text(job, "job"), job);
@@ -103,8 +105,8 @@ static void prometheus_worlds(FILE *to, const json_t *list, const char *name, co
 
 void board_prometheus(FILE *to, const json_t *state)
 {
-    static const char *const refused[] = {"malformed", "forbidden",  "stale",
-                                          "unread",    "handshakes", "connections"};
+    const char   *key;
+    json_t       *value;
     const json_t *all = json_object_get(state, "all"), *list = json_object_get(state, "worlds");
     head(to, "did_up_seconds", "gauge", "Seconds since the service was started.");
     fprintf(to, "did_up_seconds %.15g\n", real(state, "up_s"));
@@ -112,9 +114,19 @@ void board_prometheus(FILE *to, const json_t *state)
     for (int i = 0; i < STATES; i++)
         fprintf(to, "did_documents{state=\"%s\"} %lld\n", states[i], whole(all, states[i]));
     head(to, "did_refused_total", "counter", "Messages, answers and handshakes turned away.");
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        fprintf(to, "did_refused_total{reason=\"%s\"} %lld\n", refused[i],
-                whole(json_object_get(state, "refused"), refused[i]));
+    json_object_foreach(json_object_get(state, "refused"), key, value)
+    {
+        fprintf(to, "did_refused_total{");
+        label(to, "reason", key);
+        fprintf(to, "} %lld\n", (long long)json_integer_value(value));
+    }
+    head(to, "did_memory_bytes", "gauge", "What the front-end holds, held at most, and may hold.");
+    json_object_foreach(json_object_get(state, "memory"), key, value)
+    {
+        fprintf(to, "did_memory_bytes{");
+        label(to, "which", key);
+        fprintf(to, "} %lld\n", (long long)json_integer_value(value));
+    }
     head(to, "did_tokens_per_second", "gauge", "Tokens drawn per second, by row, smoothed.");
     prometheus_worlds(to, list, "did_tokens_per_second", "tokens_per_s");
     head(to, "did_passes_total", "counter", "Passes of a row since its world began.");

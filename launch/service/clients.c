@@ -5,11 +5,12 @@
 
 #include "clock.h"
 #include "field.h"
+#include "report.h"
 #include "standing.h"
 #include "submission.h"
 #include "worlds.h"
 
-enum { RECORDS_MAX = 1000, JOB_MAX = 128, FETCH_BYTES = 4 << 20 };
+enum { RECORDS_MAX = 1000, JOB_MAX = 128 };
 
 bool clients_word(message_type type)
 {
@@ -95,7 +96,7 @@ static bool add_record(void *context, const char *record)
     memcpy(p->bytes + p->size, record, len);
     p->bytes[p->size + len] = '\n';
     p->size += len + 1;
-    return ++p->n == p->most || p->size > FETCH_BYTES;
+    return ++p->n == p->most || p->size > DESK_FETCH_BYTES;
 }
 
 static status on_results(desk *d, const desk_guest *from, const message *m)
@@ -163,12 +164,32 @@ static status tell_job(void *context, int64_t job, const char *name)
 
 static json_t *tell_refused(desk *d)
 {
-    socket_loss lost = socket_losses(d->socket);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "malformed",
-                     (json_int_t)(d->refused.malformed + lost.messages), "forbidden",
-                     (json_int_t)d->refused.forbidden, "stale", (json_int_t)d->refused.stale,
-                     "unread", (json_int_t)d->refused.unread, "handshakes",
-                     (json_int_t)lost.handshakes, "connections", (json_int_t)lost.connections);
+    const desk_refusals *r = &d->refused;
+    socket_loss          lost = socket_losses(d->socket);
+    const struct {
+        const char *word;
+        long        n;
+    } counts[] = {{"malformed", r->malformed + lost.messages},
+                  {"unknown", r->unknown},
+                  {"forbidden", r->forbidden},
+                  {"refused", r->refused},
+                  {"early", r->early},
+                  {"replayed", r->replayed},
+                  {"stale", r->stale},
+                  {"unread", r->unread + outbox_dropped(d->outbox)},
+                  {"handshakes", lost.handshakes},
+                  {"connections", lost.connections}};
+    json_t *o = json_object();
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_object_set_new(o, counts[i].word, json_integer(counts[i].n));
+    return o;
+}
+
+/* Bytes this process holds, and has held at most. */
+static json_t *tell_memory(const desk *d)
+{
+    return json_pack("{s:I, s:I, s:I}", "held", (json_int_t)report_resident(), "peak",
+                     (json_int_t)report_peak(), "bound", (json_int_t)desk_bound(d));
 }
 
 /* One's own jobs, and of everybody else's the totals. */
@@ -182,9 +203,10 @@ static status on_status(desk *d, const desk_guest *from, const message *m)
         return s;
     }
     double  now = clock_seconds();
-    json_t *body = json_pack("{s:s, s:f, s:o, s:o, s:o, s:o}", "protocol", message_version(),
+    json_t *body = json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:o}", "protocol", message_version(),
                              "up_s", now - d->begun, "jobs", t.jobs, "all", tell_counts(&all),
-                             "worlds", muster_tell(&d->muster, now), "refused", tell_refused(d));
+                             "worlds", muster_tell(&d->muster, now), "refused", tell_refused(d), "memory",
+                             tell_memory(d));
     if (!body) return status_fail(DID_ENOMEM, "no memory for a report");
     return answer(d, from, m, MESSAGE_STATE, body, NULL, 0);
 }

@@ -14,7 +14,7 @@ enum { WAIT_MS = 50 };
 typedef struct serve {
     const char *state, *bind, *keys;
     double      lease_s;
-    int         documents_max, mb_max, jobs_max;
+    int         documents_max, mb_max, jobs_max, message_mb;
     bool        quiet;
     const char *options;
 } serve;
@@ -41,6 +41,8 @@ static const option table[] = {
      .help = "what they may grow to: 4 bytes a position, and their lines"},
     {"client-jobs", 0, OPTION_COUNT, "COUNT", "10000", .min = 1, .max = 1e6, AT(jobs_max),
      .help = "jobs one client may have, finished ones included"},
+    {"message-mb", 0, OPTION_COUNT, "MB", "64", .min = 1, .max = 1024, AT(message_mb),
+     .help = "the largest text in a message; who sends a larger one is cut off"},
     {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
     {"options", 0, OPTION_TEXT, "FILE", .silent = "none", AT(options),
      .help = "read more options from a file, one per line, without dashes; # begins a comment"},
@@ -73,7 +75,8 @@ static status serve_all(const serve *s)
                               .keys = s->keys,
                               .lease_s = s->lease_s,
                               .quota = {s->documents_max, (int64_t)s->mb_max << 20},
-                              .jobs_max = s->jobs_max};
+                              .jobs_max = s->jobs_max,
+                              .message_max = (size_t)s->message_mb << 20};
     TRY(desk_open(&d, &settings));
     log_say("serve", "%s is open", d->bound);
     status result = DID_OK;

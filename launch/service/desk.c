@@ -1,5 +1,6 @@
 #include "desk.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,22 +8,29 @@
 #include "clients.h"
 #include "clock.h"
 #include "log.h"
+#include "report.h"
 #include "worlds.h"
 
-enum { BATCH_MAX = 256, UNREAD_MAX = 64, MESSAGE_MAX = 64 << 20 };
-static const double TIDY_S = 0.2, UNREAD_S = 60, LEADER_LEASES = 3, LEADER_S = 10;
+/* A turn ends with a commit. It listens for BATCH_S, or for as long as the last commit took where the
+ * disk is slow, and its answers take no more than BATCH_BYTES. A client is not answered while UNREAD_MAX answers wait for it. */
+enum { BATCH_MAX = 256, BATCH_BYTES = 8 << 20, UNREAD_MAX = 8, RETRY_MS = 2 };
+static const double BATCH_S = 0.02, TIDY_S = 0.2, UNREAD_S = 60, LEADER_LEASES = 3, LEADER_S = 10;
 
 static status bring_up(desk *d)
 {
     const desk_settings *s = &d->settings;
     TRY(socket_context_open(&d->context));
+    socket_context_narrow(d->context, DESK_QUEUE);
     if (s->keys) TRY(keyring_open(&d->keys, s->keys, d->context));
     TRY(store_open(&d->store, s->state));
     TRY(worlds_recall(d));
     TRY(socket_bind_router(&d->socket, d->context, s->endpoint,
-                           d->keys ? keyring_server(d->keys) : NULL, MESSAGE_MAX, d->bound,
+                           d->keys ? keyring_server(d->keys) : NULL, s->message_max, d->bound,
                            sizeof d->bound));
-    return outbox_open(&d->outbox, d->socket);
+    TRY(outbox_open(&d->outbox, d->socket));
+    outbox_limit(d->outbox, DESK_LANE_BYTES, DESK_OUTBOX_BYTES);
+    d->held = report_resident();
+    return DID_OK;
 }
 
 status desk_open(desk **out, const desk_settings *settings)
@@ -61,6 +69,12 @@ status desk_say(desk *d, const frame *to, message_type type, json_t *body, const
     return DID_OK;
 }
 
+size_t desk_bound(const desk *d)
+{
+    return d->held + DESK_OUTBOX_BYTES + BATCH_BYTES +
+           (size_t)d->guests * DESK_QUEUE * (DESK_FETCH_BYTES + d->largest);
+}
+
 static desk_guest guest_of(desk *d, const frame *id)
 {
     const char *name;
@@ -72,13 +86,23 @@ static desk_guest guest_of(desk *d, const frame *id)
 static status obey(desk *d, const desk_guest *from, const message *m)
 {
     bool world = worlds_word(m->type), client = clients_word(m->type);
-    if ((world && (from->part & ROLE_WORLD)) || (client && (from->part & ROLE_CLIENT)))
-        return world ? worlds_obey(d, from, m) : clients_obey(d, from, m);
-    if (!world && !client)
-        return status_fail(DID_EFORMAT, "%s is not a word of worlds or clients",
+    if (!world && !client) {
+        d->refused.unknown++;
+        return status_fail(DID_EINVAL, "%s is not a word of worlds or clients",
                            message_name(m->type));
-    d->refused.forbidden++;
-    return status_fail(DID_EINVAL, "your key may not say %s", message_name(m->type));
+    }
+    if (!(from->part & (world ? ROLE_WORLD : ROLE_CLIENT))) {
+        d->refused.forbidden++;
+        return status_fail(DID_EINVAL, "your key may not say %s", message_name(m->type));
+    }
+    if (world) return worlds_obey(d, from, m);
+    if (outbox_unread(d->outbox, &from->id) >= UNREAD_MAX) {
+        d->refused.unread++;
+        return DID_OK;
+    }
+    status s = clients_obey(d, from, m);
+    d->refused.refused += s == DID_EINVAL;
+    return s;
 }
 
 static status complain(desk *d, const desk_guest *to, const message *m, status s)
@@ -92,15 +116,15 @@ static status complain(desk *d, const desk_guest *to, const message *m, status s
 /* What a guest got wrong is counted and answered; what this side cannot do ends the service. */
 static status hear(desk *d, const frame *frames, int n)
 {
+    size_t size = 0;
+    for (int i = 0; i < n; i++) size += frames[i].size;
+    if (size > d->largest) d->largest = size;
     message    m = {0};
     desk_guest from = guest_of(d, &frames[0]);
-    if (outbox_waiting_for(d->outbox, &from.id) > UNREAD_MAX && !(from.part & ROLE_WORLD)) {
-        d->refused.unread++;
-        return DID_OK;
-    }
-    status s = message_read(&m, frames + 1, n - 1);
+    status     s = message_read(&m, frames + 1, n - 1);
+    bool       unknown = s == DID_EFORMAT && n > 2 && !message_known(&frames[2]);
     if (s == DID_OK) s = obey(d, &from, &m);
-    d->refused.malformed += s == DID_EFORMAT;
+    if (s == DID_EFORMAT) *(unknown ? &d->refused.unknown : &d->refused.malformed) += 1;
     if (s == DID_EFORMAT || s == DID_EINVAL) s = complain(d, &from, &m, s);
     message_clear(&m);
     return s;
@@ -108,11 +132,14 @@ static status hear(desk *d, const frame *frames, int n)
 
 static status listen(desk *d, int wait_ms)
 {
-    frame frames[SOCKET_FRAMES_MAX];
-    int   n = 1;
+    frame  frames[SOCKET_FRAMES_MAX];
+    int    n = 1;
+    double until = HUGE_VAL;
     for (int heard = 0; heard < BATCH_MAX && n > 0; heard++) {
         TRY(socket_recv(d->socket, heard ? 0 : wait_ms, frames, &n));
+        if (heard == 0) until = clock_seconds() + fmax(BATCH_S, d->commit_s);
         if (n > 0) TRY(hear(d, frames, n));
+        if (clock_seconds() > until || outbox_bytes(d->outbox) > BATCH_BYTES) break;
     }
     return DID_OK;
 }
@@ -122,6 +149,8 @@ static status tidy(desk *d)
     double now = clock_seconds();
     if (now - d->tidied < TIDY_S) return DID_OK;
     d->tidied = now;
+    long guests = socket_losses(d->socket).guests;
+    if (guests > d->guests) d->guests = guests;
     if (d->keys) keyring_refresh(d->keys);
     muster_expire(&d->muster, now - LEADER_S - LEADER_LEASES * d->settings.lease_s);
     d->refused.unread += outbox_expire(d->outbox, UNREAD_S);
@@ -131,9 +160,11 @@ static status tidy(desk *d)
 status desk_turn(desk *d, int wait_ms)
 {
     outbox_hold(d->outbox, true);
-    TRY(listen(d, wait_ms));
+    TRY(listen(d, outbox_waiting(d->outbox) ? RETRY_MS : wait_ms));
     TRY(tidy(d));
+    double begun = clock_seconds();
     TRY(store_commit(d->store));
+    d->commit_s = clock_seconds() - begun;
     outbox_hold(d->outbox, false);
     return outbox_flush(d->outbox);
 }

@@ -18,6 +18,11 @@
 #include "status.h"
 #include "store.h"
 
+/* Answers that wait for peers: of one that does not read, and of all together. */
+enum { DESK_LANE_BYTES = 4 << 20, DESK_OUTBOX_BYTES = 64 << 20 };
+enum { DESK_QUEUE = 16 }; /* messages that libzmq holds of a guest, and for a guest */
+enum { DESK_FETCH_BYTES = 256 << 10 }; /* of records in one answer, and one record more */
+
 typedef struct desk_settings {
     const char *state;    /* path of the state file */
     const char *endpoint; /* tcp:// or ipc:// */
@@ -25,12 +30,17 @@ typedef struct desk_settings {
     double      lease_s;  /* silence after which a world's documents are given to another */
     store_quota quota;    /* of one client */
     int         jobs_max; /* of one client */
+    size_t      message_max; /* bytes of one frame */
 } desk_settings;
 
 /* What it has turned away. */
 typedef struct desk_refusals {
     long malformed; /* messages that were not understood */
+    long unknown;   /* words that are none */
     long forbidden; /* words that this guest may not say */
+    long refused;   /* understood, and not granted: quotas, conflicts, jobs that are not there */
+    long early;     /* words of a leader that has not said hello (to this desk) */
+    long replayed;  /* results that had been taken already */
     long stale;     /* results and checkpoints of an old epoch */
     long unread;    /* questions of peers that do not read their answers, and answers forgotten */
 } desk_refusals;
@@ -46,7 +56,10 @@ typedef struct desk {
     muster          muster;
     desk_refusals   refused;
     char            bound[256];
-    double          begun, tidied;
+    double          begun, tidied, commit_s; /* the last commit took so long */
+    size_t          held;    /* bytes of this process when it opened */
+    size_t          largest; /* bytes of the largest message so far */
+    long            guests;  /* at a time, so far */
 } desk;
 
 /* Who speaks: the routing id for the answer, the proven key as the owner of jobs. */
@@ -61,6 +74,11 @@ status desk_open(desk **out, const desk_settings *settings);
 
 /* Wait a little for messages, answer what is there. Fails when it cannot go on. */
 status desk_turn(desk *d, int wait_ms);
+
+/* Bytes this process may have come to hold with the guests and the messages it has had: what it held
+ * when it opened, answers that wait here and those that libzmq has taken
+ * for each guest, messages that libzmq holds of each. Documents and records are not among it. */
+size_t desk_bound(const desk *d);
 
 void desk_close(desk **d); /* Safe on NULL. */
 

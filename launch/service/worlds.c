@@ -10,7 +10,8 @@
 #include "record.h"
 #include "standing.h"
 
-enum { CREDIT = 1024 }; /* documents one leader may have */
+/* Documents one leader may have, and bytes of answers beyond which no more leave in a turn. */
+enum { CREDIT = 1024, LOANS_BYTES = 8 << 20 };
 /* A pass may take this many times as long as the one before and the lease still holds. */
 static const double PASSES = 10;
 
@@ -72,9 +73,8 @@ static status on_ready(desk *d, const leader_entry *from, const message *m)
     bool suspect;
     TRY(field_int(m->body, "room", 1, 1 << 20, &room));
     int held = leases_held(&d->leases, from->number, &suspect);
-    if (room > CREDIT - held) room = CREDIT - held;
-    room = fair_share(d, room);
-    while (sent < room && !suspect) {
+    int share = fair_share(d, room < CREDIT - held ? room : CREDIT - held);
+    while (sent < share && !suspect && outbox_bytes(d->outbox) < LOANS_BYTES) {
         standing_loan loan;
         TRY(standing_take(d->store, from->signature, held + sent == 0, &loan));
         if (!loan.serial) break;
@@ -85,7 +85,7 @@ static status on_ready(desk *d, const leader_entry *from, const message *m)
         sent++;
     }
     frame id = muster_id(from);
-    return sent > 0 ? DID_OK : desk_say(d, &id, MESSAGE_IDLE, NULL, NULL, 0);
+    return sent == room ? DID_OK : desk_say(d, &id, MESSAGE_IDLE, NULL, NULL, 0);
 }
 
 /* ---- taking in ---- */
@@ -154,7 +154,7 @@ static status answer_late(desk *d, const desk_guest *from, int64_t serial, int64
     int64_t     now;
     TRY(standing_look(d->store, serial, &state, &now));
     bool again = now == epoch && (state == STORE_DONE || state == STORE_FAILED);
-    d->refused.stale += !again;
+    *(again ? &d->refused.replayed : &d->refused.stale) += 1;
     return desk_say(d, &from->id, again ? MESSAGE_ACK : MESSAGE_STALE, about(serial, epoch), NULL,
                     0);
 }
@@ -229,7 +229,10 @@ status worlds_obey(desk *d, const desk_guest *from, const message *m)
 {
     if (m->type == MESSAGE_HELLO) return on_hello(d, from, m);
     leader_entry *l = muster_find(&d->muster, &from->id);
-    if (!l) return desk_say(d, &from->id, MESSAGE_WHO, NULL, NULL, 0);
+    if (!l) {
+        d->refused.early++;
+        return desk_say(d, &from->id, MESSAGE_WHO, NULL, NULL, 0);
+    }
     l->heard = clock_seconds();
     switch (m->type) {
     case MESSAGE_READY: return on_ready(d, l, m);

@@ -35,10 +35,10 @@ static const char *const sql[STOREROOM_QUERIES] = {
     [QUERY_NEXT] = "SELECT " ROW " FROM document WHERE job = ?1 AND state = ?2 AND failures < ?3"
                    " ORDER BY place LIMIT 1",
     [QUERY_OUT] = "SELECT place, epoch FROM document WHERE state = ?1",
-    [QUERY_LATER] = "SELECT " ROW " FROM document WHERE job = ?1 AND finished > ?2"
+    [QUERY_LATER] = "SELECT " ROW " FROM document WHERE job = ?1 AND finished > ?2 AND finished > 0"
                     " ORDER BY finished",
     [QUERY_OPEN_OF_JOB] = "SELECT place, state, epoch FROM document WHERE job = ?1 AND state < 4",
-    [QUERY_OPEN_OF_ID] = "SELECT place, state, epoch FROM document WHERE job = ?1 AND state < 4"
+    [QUERY_OPEN_OF_ID] = "SELECT place, state, epoch FROM document WHERE job = ?1 AND +state < 4"
                          " AND custom_id = ?2",
     [QUERY_LAST] = "SELECT ifnull(max(finished), 0) FROM document",
 };

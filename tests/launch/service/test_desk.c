@@ -32,7 +32,8 @@ static void *turn(void *context)
 
 static void open_desk(fixture *f)
 {
-    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3};
+    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3,
+                       .message_max = 1 << 20};
     f->quit = false;
     if (desk_open(&f->desk, &s) != DID_OK) fail_msg("%s", status_message());
     assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
@@ -158,6 +159,7 @@ static void worlds_and_clients(void **state)
           "{\"custom_id\":\"a\",\"sample\":0}");
     say(other, "ready", "{\"room\":5}", NULL, NULL);
     hears(other, "work {\"serial\":2,\"epoch\":1", "");
+    hears(other, "idle", "");
     say(client, "cancel", "{\"ask\":4,\"job\":\"j\"}", NULL, NULL);
     hears(client, "cancelled {\"documents\":1", "");
     hears(other, "drop {\"serial\":2,\"epoch\":1}", "");
