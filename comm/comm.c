@@ -360,3 +360,12 @@ status comm_barrier(comm *c, event e)
     TRY(enter(c, e, 0, false));
     return leave(c, e, MPI_Barrier(c->mpi));
 }
+
+status comm_meet(comm *c, event e)
+{
+    TRY(enter(c, e, 0, true));
+    MPI_Request request;
+    int         code = MPI_Ibarrier(c->mpi, &request);
+    if (code == MPI_SUCCESS) code = wait_asleep(&request);
+    return leave(c, e, code);
+}

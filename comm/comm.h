@@ -66,4 +66,7 @@ status comm_sum(comm *c, float *x, size_t n, event e);
 /* Everybody arrives before anybody leaves. Collective. */
 status comm_barrier(comm *c, event e);
 
+/* Like comm_barrier, but who waits sleeps: for ranks that end at very different times. Collective. */
+status comm_meet(comm *c, event e);
+
 #endif

@@ -69,6 +69,14 @@ void event_end(event e)
     totals[e].seconds += 1e-6 * (double)(end - atomic_load(&at->begin_us));
 }
 
+event_open event_inside(void)
+{
+    long   n = atomic_load(&entries);
+    entry *at = &journal[(n + JOURNAL - 1) % JOURNAL];
+    if (n == 0 || atomic_load(&at->end_us) >= 0) return (event_open){.number = -1};
+    return (event_open){n, (event)atomic_load(&at->e), atomic_load(&at->bytes)};
+}
+
 /* printf is not async-signal-safe; these few lines are. */
 static char *put_text(char *to, const char *text)
 {

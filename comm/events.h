@@ -15,6 +15,7 @@
     X(SUM_MLP, "mlp")               /* columns to the residual       */ \
     X(DRAW, "draw")                 /* reductions over vocabulary    */ \
     X(STATUS, "status")             /* how a pass went               */ \
+    X(ROWS, "rows")                 /* waiting for the other rows    */ \
     X(REPORT, "report")             /* tables at the end of a run    */ \
     X(BENCH, "bench")               /* measurements                  */
 
@@ -39,6 +40,15 @@ event_total event_totals(event e);
 /* Begin and end of one collective; used by comm alone. Local. */
 void event_begin(event e, size_t bytes);
 void event_end(event e);
+
+/* What this process is inside of at this moment; number is -1 when that is nothing. Any thread. */
+typedef struct event_open {
+    long   number; /* of all events since the start: another number is another call */
+    event  e;
+    size_t bytes;
+} event_open;
+
+event_open event_inside(void);
 
 /* The last 64 events, oldest first, one line each, to a file descriptor. Async-signal-safe.
  * Local. */

@@ -331,7 +331,8 @@ void engine_close(engine **out)
 status engine_run(engine *e, const engine_feed *feed)
 {
     assert(feed || !engine_leads(e));
-    return comm_agree(e->grid.world, pipeline_run(&e->pipeline, feed));
+    status mine = pipeline_run(&e->pipeline, feed), met = comm_meet(e->grid.world, EV_ROWS);
+    return comm_agree(e->grid.world, mine == DID_OK ? met : mine);
 }
 
 bool engine_leads(const engine *e)

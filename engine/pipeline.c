@@ -8,6 +8,7 @@
 #include "walk.h"
 
 enum { IDLE_WAIT_MS = 20 };
+static const double IDLE_WORD_S = 0.5; /* a leader without work says so this often */
 
 /* The leader's state: who is in flight. */
 typedef struct flight {
@@ -18,6 +19,7 @@ typedef struct flight {
     bool              *taken;  /* [documents] cache slots */
     int                n, start;
     bool               over, stop;
+    double             spoken; /* when the row last heard from its leader */
 } flight;
 
 static status run_pass(pipeline *p)
@@ -40,8 +42,8 @@ static status follow(pipeline *p)
         double since = clock_seconds();
         TRY(batch_share(&p->batch, &word, p->row));
         p->progress.seconds_wait += clock_seconds() - since;
-        if (word != VERB_RUN) return DID_OK;
-        TRY(run_pass(p));
+        if (word == VERB_STOP) return DID_OK;
+        if (word == VERB_RUN) TRY(run_pass(p));
     }
 }
 
@@ -116,16 +118,27 @@ static void apply(flight *f, int n_turns, double seconds)
     }
 }
 
+static status speak(flight *f, verb word)
+{
+    f->spoken = clock_seconds();
+    return batch_share(&f->p->batch, &word, f->p->row);
+}
+
+/* A leader without work and one that is gone would look alike to the others of its row. */
+static status idle(flight *f)
+{
+    return clock_seconds() - f->spoken < IDLE_WORD_S ? DID_OK : speak(f, VERB_WAIT);
+}
+
 /* One turn of the leader's wheel: admit, run, apply, hand over. */
 static status lead_once(flight *f)
 {
     pipeline *p = f->p;
-    verb      word = VERB_RUN;
     TRY(admit(f));
-    if (f->n == 0 || f->stop) return DID_OK;
+    if (f->n == 0 || f->stop) return idle(f);
     int n_turns = schedule_fill(&p->batch, f->turns, f->docs, f->n, &f->start, &p->rules);
     double since = clock_seconds();
-    TRY(batch_share(&p->batch, &word, p->row));
+    TRY(speak(f, VERB_RUN));
     TRY(run_pass(p));
     apply(f, n_turns, clock_seconds() - since);
     TRY(deliver(f));

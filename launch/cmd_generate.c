@@ -21,6 +21,7 @@
 #include "report.h"
 #include "settings.h"
 #include "watch.h"
+#include "watchdog.h"
 
 /* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
  * broadcast whole. */
@@ -191,7 +192,8 @@ static status frontend_begin(run *r)
                            .asked = interrupt_asked,
                            .timed = r->task->timed,
                            .context = r->task->context,
-                           .deadline_s = s->maxh * 3600 * 0.99};
+                           .deadline_s = s->maxh * 3600 * 0.99,
+                           .stall_s = comm_size(r->world) > 1 ? s->stall_s : 0};
     TRY(show_open(r));
     return frontend_open(&r->frontend, &f);
 }
@@ -281,6 +283,7 @@ static ending work(run *r, double begun)
     watch_close(&r->watch);
     s = first(r) ? frontend_close(&r->frontend, &last) : DID_OK;
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+    watchdog_stop(); /* what the first rank makes of the documents now may take its time */
 
     end = report_all(r, last.now.done - last.now.earlier, begun, &mine);
     if (end != END_DONE) return end;
@@ -354,8 +357,10 @@ int cmd_generate_with(const cmd_generate_task *task, int argc, char *const *argv
         return END_PEER;
     }
     log_identity(comm_rank(r.world), comm_size(r.world), set.quiet);
+    if (parsed == DID_OK) parsed = watchdog_start(r.world, set.stall_s);
     ending end = ending_agree(r.world, parsed, END_USAGE);
     if (end == END_DONE) end = run_all(&r, said);
+    watchdog_stop();
     run_close(&r);
     options_close(&said);
     comm_stop(&r.world);

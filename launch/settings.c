@@ -98,6 +98,9 @@ static const option table[] = {
      .help = "avx512, avx2 or ref; see did --version"},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
+    {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),
+     .help = "a rank that waits longer for another is named and the run ends with code 7; 0 waits "
+             "for ever"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(maxh),
      .help = "stop in good order shortly before this time is over"},
 

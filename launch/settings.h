@@ -30,7 +30,7 @@ typedef struct settings {
 
     int         tp, documents, pass_rows, commit, weights;
     const char *precision, *kernels;
-    double      maxh;
+    double      maxh, stall_s;
 
     bool        watch, quiet;
     double      progress_interval_s;

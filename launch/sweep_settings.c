@@ -44,6 +44,9 @@ static const option table[] = {
      AT(refine_window), .help = "longer documents are refined in windows of this size"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
      .help = "avx512, avx2 or ref; see did --version"},
+    {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),
+     .help = "a rank that waits longer for another is named and the run ends with code 7; 0 waits "
+             "for ever"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(maxh),
      .help = "stop in good order shortly before this time is over"},
 
@@ -116,6 +119,7 @@ void sweep_settings_run(settings *out, const sweep_settings *s, const char *docu
                    .precision = "f32",
                    .kernels = s->kernels,
                    .maxh = s->maxh,
+                   .stall_s = s->stall_s,
                    .quiet = s->quiet,
                    .progress_interval_s = s->progress_interval_s};
 }

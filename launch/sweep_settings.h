@@ -11,7 +11,7 @@
 typedef struct sweep_settings {
     const char *spec, *changes, *model, *scorer, *model_for, *tokenizer, *output;
     bool        trace, quiet;
-    double      save_interval_s, maxh, progress_interval_s;
+    double      save_interval_s, maxh, stall_s, progress_interval_s;
     int         tp, documents, pass_rows;
     const char *refine_window, *kernels, *options;
 } sweep_settings;

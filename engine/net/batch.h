@@ -8,7 +8,7 @@
 #include "comm.h"
 #include "pass.h"
 
-typedef enum { VERB_RUN, VERB_STOP } verb;
+typedef enum { VERB_RUN, VERB_STOP, VERB_WAIT } verb;
 
 typedef struct batch {
     pass     pass;

@@ -12,16 +12,18 @@
 #include "message.h"
 #include "outbox.h"
 #include "parcel.h"
+#include "watchdog.h"
 
 enum { ROUTING_ID_MAX = 256, LEADERS_MAX = 65536, BATCH_MAX = 256, WAIT_MS = 50 };
-static const double SYNC_INTERVAL_S = 5;
+static const double SYNC_INTERVAL_S = 5, PAUSE_S = 2;
 
 /* A leader that has said hello. */
 typedef struct leader {
     unsigned char id[ROUTING_ID_MAX];
     size_t        id_size;
     int           drafting, refining;
-    double        share;
+    int           row;
+    double        share, heard;
     int64_t       drawn, passes, nfe;
     bool          gone; /* said bye */
 } leader;
@@ -43,7 +45,7 @@ struct frontend {
     answer            answers[BATCH_MAX];
     int               n_answers;
     bool              stopping;
-    double            synced;
+    double            synced, turned;
     long              refused;
     status            result; /* what the thread met; read after it has ended */
     char              why[1024];
@@ -218,9 +220,13 @@ static status on_progress(frontend *f, int from, const message *m)
     return DID_OK;
 }
 
-static status on_hello(frontend *f, int from, const frame *id)
+static status on_hello(frontend *f, int from, const message *m, const frame *id)
 {
+    int row;
+    TRY(field_int(m->body, "row", 0, 1 << 30, &row));
     if (from < 0) TRY(add_leader(f, id, &from));
+    f->leaders[from].row = row;
+    f->leaders[from].heard = clock_seconds();
     TRY(post(f, from, MESSAGE_WELCOME, NULL, NULL, 0));
     if (!f->stopping) return DID_OK;
     return post(f, from, MESSAGE_STOP, NULL, NULL, 0);
@@ -238,8 +244,9 @@ static status on_bye(frontend *f, int from)
 static status obey(frontend *f, const frame *id, const message *m)
 {
     int from = find_leader(f, id);
-    if (m->type == MESSAGE_HELLO) return on_hello(f, from, id);
+    if (m->type == MESSAGE_HELLO) return on_hello(f, from, m, id);
     if (from < 0) return status_fail(DID_EFORMAT, "%s before hello", message_name(m->type));
+    f->leaders[from].heard = clock_seconds();
     switch (m->type) {
     case MESSAGE_READY: return on_ready(f, from, m);
     case MESSAGE_CHECKPOINT: return on_checkpoint(f, from, m);
@@ -308,6 +315,34 @@ static status consider_stopping(frontend *f)
     return tell_all(f, MESSAGE_STOP, late ? "the time is over" : "asked to end");
 }
 
+static int held_by(const frontend *f, int who)
+{
+    int n = 0;
+    for (int64_t i = 0; i < f->settings.job.n_requests; i++)
+        n += f->holder[i] == who && ledger_out(f->ledger, i);
+    return n;
+}
+
+/* A leader that has documents says something after every pass. One that does not would leave
+ * everybody waiting at the end; leaders are ranks of this launch, so the launch ends. Twice the time,
+ * because a leader that waits for its own row knows better what it waits for. */
+static void look_for_silence(frontend *f)
+{
+    double now = clock_seconds(), own = now - f->turned; /* long when we were stopped ourselves */
+    f->turned = now;
+    for (int i = 0; i < f->n_leaders; i++) {
+        leader *l = &f->leaders[i];
+        if (own > PAUSE_S) l->heard = now;
+        if (f->settings.stall_s <= 0 || l->gone || now - l->heard < 2 * f->settings.stall_s) continue;
+        int n = held_by(f, i);
+        if (n > 0)
+            watchdog_bark("the leader of row %d has said nothing for %.0f s and has %d document%s: "
+                          "it does not answer, so the run ends; see --stall",
+                          l->row, now - l->heard, n, n == 1 ? "" : "s");
+        l->heard = now;
+    }
+}
+
 static progress_now sum_up(const frontend *f)
 {
     progress_now now = {.documents = f->settings.job.n_requests,
@@ -345,6 +380,7 @@ static status turn(frontend *f, bool *more)
     TRY(listen(f, &heard));
     TRY(outbox_flush(f->outbox));
     TRY(consider_stopping(f));
+    look_for_silence(f);
     if (clock_seconds() - f->synced > SYNC_INTERVAL_S) {
         TRY(ledger_sync(f->ledger));
         f->synced = clock_seconds();

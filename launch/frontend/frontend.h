@@ -25,6 +25,7 @@ typedef struct frontend_settings {
     void (*timed)(void *context, int64_t serial, const double *seconds, int n);
     void  *context;       /* of `timed` */
     double deadline_s;    /* by clock_seconds: leaders then put down what they have; 0: never */
+    double stall_s;       /* a leader with documents may be silent twice as long; 0: for ever */
 } frontend_settings;
 
 /* How things stand: a copy of what the thread last knew. */

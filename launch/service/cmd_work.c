@@ -42,6 +42,9 @@ static const option table[] = {
      AT(idle_exit_s), .help = "leave after so long without work"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(set.maxh),
      .help = "stop in good order shortly before this time is over; USR1 and TERM ask for the same"},
+    {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(set.stall_s),
+     .help = "a rank that waits longer for another is named and the launch ends with code 7; 0 waits "
+             "for ever"},
     {"patience-s", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, .open = true, AT(patience_s),
      .help = "without work and without an answer of the service; then it is given up"},
     {"save-interval-s", 0, OPTION_REAL, "SECONDS", "10", .max = 86400, AT(set.save_interval_s),
@@ -105,6 +108,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     *out = usual;
     out->tokenizer = mine.tokenizer;
     out->maxh = mine.maxh;
+    out->stall_s = mine.stall_s;
     out->save_interval_s = mine.save_interval_s;
     out->refine_window = mine.refine_window;
     out->tp = mine.tp;

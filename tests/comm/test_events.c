@@ -48,6 +48,21 @@ static void test_names(void **state)
     assert_string_equal(event_name(EV_BENCH), "bench");
 }
 
+static void test_open_event(void **state)
+{
+    (void)state;
+    assert_int_equal(event_inside().number, -1);
+    event_begin(EV_SUM_MLP, 12);
+    event_open first = event_inside();
+    assert_int_equal(first.e, EV_SUM_MLP);
+    assert_int_equal(first.bytes, 12);
+    event_end(EV_SUM_MLP);
+    assert_int_equal(event_inside().number, -1);
+    event_begin(EV_SUM_MLP, 12);
+    assert_int_not_equal(event_inside().number, first.number);
+    event_end(EV_SUM_MLP);
+}
+
 static void test_totals(void **state)
 {
     (void)state;
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_empty), cmocka_unit_test(test_names),
         cmocka_unit_test(test_totals), cmocka_unit_test(test_inside),
         cmocka_unit_test(test_ring), cmocka_unit_test(test_broken_pipe_is_survived),
+        cmocka_unit_test(test_open_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
