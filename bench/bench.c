@@ -186,3 +186,8 @@ int bench_main(int argc, char **argv)
     comm_stop(&world);
     return code;
 }
+
+void bench_manual(FILE *to, const char *version)
+{
+    knobs_manual(to, version);
+}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "roff.h"
+
 typedef enum { KNOB_FLAG, KNOB_TEXT, KNOB_COUNT, KNOB_SECONDS, KNOB_COUNTS } knob_type;
 
 typedef struct knob {
@@ -248,14 +250,21 @@ static void paragraph(FILE *to, int indent, const char *text)
     fputc('\n', to);
 }
 
-static void help_knob(FILE *to, const knob *k)
+/* What an option means, and what holds when nobody says. */
+static void meaning(const knob *k, char *text, size_t size)
 {
-    char head[48], tail[512], defaults[96] = "";
-    snprintf(head, sizeof head, "--%s%s%s", k->name, k->unit ? " " : "", k->unit ? k->unit : "");
+    char defaults[96] = "";
     if (k->usual && strcmp(k->usual, k->quick))
         snprintf(defaults, sizeof defaults, " [%s; quick: %s]", k->usual, k->quick);
     else if (k->usual) snprintf(defaults, sizeof defaults, " [%s]", k->usual);
-    snprintf(tail, sizeof tail, "%s%s", k->help, defaults);
+    snprintf(text, size, "%s%s", k->help, defaults);
+}
+
+static void help_knob(FILE *to, const knob *k)
+{
+    char head[48], tail[512];
+    snprintf(head, sizeof head, "--%s%s%s", k->name, k->unit ? " " : "", k->unit ? k->unit : "");
+    meaning(k, tail, sizeof tail);
     fprintf(to, "  %-20s", head);
     paragraph(to, 22, tail);
 }
@@ -278,4 +287,40 @@ void knobs_help(FILE *to, int argc, char *const *argv)
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");
     for (int i = 0; i < BENCH_COUNT; i++)
         if (all || one == (bench_kind)i) help_bench(to, (bench_kind)i);
+}
+
+static void bench_section(FILE *to, bench_kind what)
+{
+    char title[160], head[48], text[512];
+    snprintf(title, sizeof title, "did bench %s: %s", benches[what].name, benches[what].summary);
+    roff_subsection(to, title);
+    for (int i = 0; i < KNOBS; i++) {
+        if (!serves(&table[i], what)) continue;
+        snprintf(head, sizeof head, "--%s", table[i].name);
+        meaning(&table[i], text, sizeof text);
+        roff_item(to, head, table[i].unit, text);
+    }
+}
+
+void knobs_manual(FILE *to, const char *version)
+{
+    char names[120] = "";
+    for (int i = 0; i < BENCH_COUNT; i++) {
+        strcat(names, i ? "|" : "");
+        strcat(names, benches[i].name);
+    }
+    strcat(names, " [options]");
+    roff_begin(to, "did bench", version,
+               "how fast it runs here, as a share of what this machine can do at most", names);
+    roff_section(to, "DESCRIPTION");
+    roff_paragraph(to, "Every line is checked before it is timed; a wrong answer prints INVALID in "
+                       "place of a speed. Under mpirun or srun for several ranks.");
+    roff_section(to, "OPTIONS");
+    for (int i = 0; i < BENCH_COUNT; i++) bench_section(to, (bench_kind)i);
+    roff_section(to, "EXIT STATUS");
+    roff_item(to, "0", NULL, "All answers are right.");
+    roff_item(to, "1", NULL, "Something is INVALID, or broke.");
+    roff_item(to, "2", NULL, "The command line is wrong, or does not fit this machine.");
+    roff_section(to, "SEE ALSO");
+    roff_paragraph(to, "did(1)");
 }

@@ -39,4 +39,7 @@ bool knobs_help_asked(int argc, char *const *argv);
 /* The help text: of one bench when argv[0] names it, else of all. Local. */
 void knobs_help(FILE *to, int argc, char *const *argv);
 
+/* The same as a manual page. Local. */
+void knobs_manual(FILE *to, const char *version);
+
 #endif

@@ -1,4 +1,5 @@
 /* main.c - the program: which command was meant. Help and version never start MPI. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,10 @@
 #include "ending.h"
 #include "fault.h"
 #include "machine.h"
+#include "manual.h"
 #include "nearest.h"
 #include "options.h"
+#include "roff.h"
 #include "score_settings.h"
 #include "settings.h"
 #include "sweep_settings.h"
@@ -61,6 +64,8 @@ static int version(void)
     return END_DONE;
 }
 
+static const char BENCH_SUMMARY[] = "how fast it runs here, as a share of what is possible.";
+
 static int help(FILE *to)
 {
     fprintf(to,
@@ -68,11 +73,60 @@ static int help(FILE *to)
             "\nusage: did COMMAND [options]      (under mpirun or srun for several ranks)\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  did %-10s %s\n", commands[i].table->command, commands[i].table->summary);
-    fprintf(to, "  did %-10s %s\n", BENCH, "how fast it runs here, as a share of what is possible.");
+    fprintf(to, "  did %-10s %s\n", BENCH, BENCH_SUMMARY);
     fprintf(to, "\n  did COMMAND --help    all options of a command\n"
+                "  did help --man DIR    the same as manual pages, written into a directory\n"
                 "  did --version         version, MPI, BLAS, processor\n"
                 "\nexit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 bad model, 5 some "
                 "documents failed,\n6 stopped early and resumable, 7 a peer was lost\n");
+    return END_DONE;
+}
+
+/* ---- manual pages ---- */
+
+static void overview(FILE *to)
+{
+    roff_begin(to, "did", "did " DID_VERSION,
+               "long documents from block-diffusion language models: drafted, then refined",
+               "COMMAND [options]");
+    roff_section(to, "DESCRIPTION");
+    roff_paragraph(to, "Every command has a page of its own, did-COMMAND(1), and says the same with "
+                       "--help. Commands that compute run under mpirun or srun on several ranks.");
+    roff_section(to, "COMMANDS");
+    for (int i = 0; i < COMMANDS; i++)
+        roff_item(to, commands[i].table->command, NULL, commands[i].table->summary);
+    roff_item(to, BENCH, NULL, BENCH_SUMMARY);
+    roff_section(to, "OPTIONS");
+    roff_item(to, "--help", NULL, "The commands, or all options of a command.");
+    roff_item(to, "--version", NULL, "Version, MPI, BLAS and processor.");
+    manual_exit_codes(to);
+}
+
+/* Page i of all: the overview, one for each command, that of bench. */
+static void page(FILE *to, int i)
+{
+    if (i == 0) overview(to);
+    else if (i <= COMMANDS) manual_page(to, commands[i - 1].table, "did " DID_VERSION);
+    else bench_manual(to, "did " DID_VERSION);
+}
+
+static status write_page(const char *dir, int i)
+{
+    char        path[4096];
+    const char *name = i == 0 ? "" : i <= COMMANDS ? commands[i - 1].table->command : BENCH;
+    snprintf(path, sizeof path, "%.4000s/did%s%s.1", dir, i == 0 ? "" : "-", name);
+    FILE *to = fopen(path, "we");
+    if (!to) return status_fail(DID_EIO, "cannot write %s: %s", path, strerror(errno));
+    page(to, i);
+    bool torn = ferror(to) != 0;
+    torn |= fclose(to) != 0;
+    return torn ? status_fail(DID_EIO, "cannot write %s", path) : DID_OK;
+}
+
+static int manuals(const char *dir)
+{
+    for (int i = 0; i < COMMANDS + 2; i++)
+        if (write_page(dir, i) != DID_OK) return ending_refuse(DID_EIO);
     return END_DONE;
 }
 
@@ -94,6 +148,7 @@ int main(int argc, char **argv)
     if (fault_begin() != DID_OK) return ending_refuse(DID_EINVAL);
     if (argc < 2)
         return ending_refuse(status_fail(DID_EINVAL, "no command was given: see did --help"));
+    if (argc == 4 && !strcmp(argv[1], "help") && !strcmp(argv[2], "--man")) return manuals(argv[3]);
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return help(stdout);
     if (!strcmp(argv[1], "--version")) return version();
