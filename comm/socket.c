@@ -25,7 +25,8 @@ enum {
     RECONNECT = 100,
     RECONNECT_MAX = 5000,
     HEARTBEAT = 10000,
-    HEARTBEAT_TIMEOUT = 30000
+    HEARTBEAT_TIMEOUT = 30000,
+    SUBSCRIPTION_MAX = 256 /* bytes of what a subscriber may say */
 };
 
 struct socket_context {
@@ -238,9 +239,8 @@ static bool bind_named(void *zmq, const char *endpoint)
     return known && zmq_bind(zmq, address) == 0;
 }
 
-status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
-                          const socket_keys *keys, size_t message_max, char *bound,
-                          size_t bound_size)
+static status bind_to(socket **out, socket_context *c, int type, const char *endpoint,
+                      const socket_keys *keys, size_t message_max, char *bound, size_t bound_size)
 {
     bool tcp;
     *out = NULL;
@@ -248,8 +248,8 @@ status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
     if (tcp) TRY(check_pair(keys, endpoint));
 
     socket *s;
-    TRY(make(&s, c, ZMQ_ROUTER, message_max));
-    bool ok = set(s, ZMQ_ROUTER_MANDATORY, 1);
+    TRY(make(&s, c, type, message_max));
+    bool ok = type != ZMQ_ROUTER || set(s, ZMQ_ROUTER_MANDATORY, 1);
     if (tcp) ok = ok && set_heartbeat(s) && set_server_keys(s, keys);
     ok = ok && bind_named(s->zmq, endpoint);
     if (bound) ok = ok && zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, bound, &bound_size) == 0;
@@ -262,9 +262,21 @@ status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
     return DID_OK;
 }
 
-status socket_connect_dealer(socket **out, socket_context *c, const char *endpoint,
-                             const char *server_public, const socket_keys *keys,
-                             size_t message_max)
+status socket_bind_router(socket **out, socket_context *c, const char *endpoint,
+                          const socket_keys *keys, size_t message_max, char *bound,
+                          size_t bound_size)
+{
+    return bind_to(out, c, ZMQ_ROUTER, endpoint, keys, message_max, bound, bound_size);
+}
+
+status socket_bind_publisher(socket **out, socket_context *c, const char *endpoint,
+                             const socket_keys *keys, char *bound, size_t bound_size)
+{
+    return bind_to(out, c, ZMQ_PUB, endpoint, keys, SUBSCRIPTION_MAX, bound, bound_size);
+}
+
+static status connect_to(socket **out, socket_context *c, int type, const char *endpoint,
+                         const char *server_public, const socket_keys *keys, size_t message_max)
 {
     bool tcp;
     *out = NULL;
@@ -276,9 +288,9 @@ status socket_connect_dealer(socket **out, socket_context *c, const char *endpoi
     }
 
     socket *s;
-    TRY(make(&s, c, ZMQ_DEALER, message_max));
-    bool ok = true;
-    if (tcp) ok = set_heartbeat(s) && set_client_keys(s, server_public, keys);
+    TRY(make(&s, c, type, message_max));
+    bool ok = type != ZMQ_SUB || zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, "", 0) == 0;
+    if (tcp) ok = ok && set_heartbeat(s) && set_client_keys(s, server_public, keys);
     if (!ok || zmq_connect(s->zmq, endpoint) != 0) {
         status code = status_fail(DID_EIO, "%s: cannot connect: %s", endpoint, zmq_strerror(errno));
         socket_close(&s);
@@ -286,6 +298,20 @@ status socket_connect_dealer(socket **out, socket_context *c, const char *endpoi
     }
     *out = s;
     return DID_OK;
+}
+
+status socket_connect_dealer(socket **out, socket_context *c, const char *endpoint,
+                             const char *server_public, const socket_keys *keys,
+                             size_t message_max)
+{
+    return connect_to(out, c, ZMQ_DEALER, endpoint, server_public, keys, message_max);
+}
+
+status socket_connect_subscriber(socket **out, socket_context *c, const char *endpoint,
+                                 const char *server_public, const socket_keys *keys,
+                                 size_t message_max)
+{
+    return connect_to(out, c, ZMQ_SUB, endpoint, server_public, keys, message_max);
 }
 
 static void let_go(socket *s)

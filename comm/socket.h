@@ -62,6 +62,14 @@ status socket_connect_dealer(socket **out, socket_context *c, const char *endpoi
                              const char *server_public, const socket_keys *keys,
                              size_t message_max);
 
+/* The same for what everybody may hear: a PUB, which forgets what a subscriber does not read, and a
+ * SUB, which hears all of it. Local. */
+status socket_bind_publisher(socket **out, socket_context *c, const char *endpoint,
+                             const socket_keys *keys, char *bound, size_t bound_size);
+status socket_connect_subscriber(socket **out, socket_context *c, const char *endpoint,
+                                 const char *server_public, const socket_keys *keys,
+                                 size_t message_max);
+
 /* Close and set NULL. What was sent is still on its way for up to a second, and the endpoint is
  * free again a little later, at the latest when its context is closed. The file of an ipc endpoint
  * stays; the next bind replaces it. Local. */

@@ -8,6 +8,10 @@
  * (log_warn is never silenced). Local. */
 void log_identity(int rank, int size, int quiet);
 
+/* From now on each line is a JSON object: {"time": "2026-01-31T12:00:00.123Z", "s": seconds of this
+ * run, "rank", "level": "info" | "warning", "room", "text"}. Local. */
+void log_as_json(void);
+
 /* A line from rank 0; silent elsewhere. `room` is the noun it is about. Local; thread-safe. */
 void log_say(const char *room, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

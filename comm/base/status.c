@@ -1,7 +1,6 @@
 #include "status.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,26 +8,13 @@
 
 static _Thread_local char message[1024];
 
-/* Sentences quote what strangers wrote, and are cut where they grow long. What a terminal would obey
- * and what is no character becomes "?", so that a sentence can be shown, and sent as JSON. */
-static void tidy(void)
-{
-    size_t size = strlen(message);
-    bool   whole = true;
-    for (size_t at = 0, step; at < size; at += step) {
-        step = utf8_step(message + at, size - at, &whole);
-        if (!whole) memset(message + at, '?', step);
-        if ((unsigned char)message[at] < ' ' || message[at] == 0x7f) message[at] = '?';
-    }
-}
-
 status status_fail(status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    tidy();
+    utf8_tidy(message); /* it quotes what strangers wrote, and is cut where it grows long */
     return code;
 }
 
@@ -42,7 +28,7 @@ status status_at(status code, const char *fmt, ...)
     snprintf(whole, sizeof whole, "%s: %s", where, message);
     whole[sizeof message - 1] = '\0';
     strcpy(message, whole);
-    tidy();
+    utf8_tidy(message);
     return code;
 }
 

@@ -36,6 +36,23 @@ size_t utf8_check(const char *text, size_t size)
     return size;
 }
 
+bool utf8_control(const char *text, size_t size)
+{
+    unsigned char first = (unsigned char)text[0];
+    if (size == 2) return first == 0xC2 && (unsigned char)text[1] < 0xA0;
+    return size == 1 && (first < 0x20 || first == 0x7F);
+}
+
+void utf8_tidy(char *text)
+{
+    size_t size = strlen(text);
+    bool   whole = true;
+    for (size_t at = 0, step; at < size; at += step) {
+        step = utf8_step(text + at, size - at, &whole);
+        if (!whole || utf8_control(text + at, step)) memset(text + at, '?', step);
+    }
+}
+
 const char *utf8_quote(char *out, size_t cap, const char *text, size_t size)
 {
     size_t used = 0;
@@ -49,7 +66,7 @@ const char *utf8_quote(char *out, size_t cap, const char *text, size_t size)
             used += 3;
             break;
         }
-        if (!whole || c < 0x20 || c == 0x7F) {
+        if (!whole || utf8_control(text + at, len)) {
             used += (size_t)snprintf(out + used, cap - used, "\\x%02X", c);
             at++;
         } else {

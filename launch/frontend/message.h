@@ -55,7 +55,8 @@
     X(RESULTS, "results")       \
     X(RECORDS, "records")       \
     X(CANCEL, "cancel")         \
-    X(CANCELLED, "cancelled")
+    X(CANCELLED, "cancelled")   \
+    X(NEWS, "news")
 
 typedef enum {
 #define X(name, text) MESSAGE_##name,

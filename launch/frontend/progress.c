@@ -34,12 +34,12 @@ static void write_eta(char *text, size_t size, const progress_now *now, double e
  * over. The cursor is left at the margin, so that a line of the log writes over the bar. */
 static void draw_bar(progress *p, const progress_now *now, const char *eta)
 {
-    char   cells[BAR_CELLS_MAX + 1] = "", text[512], failed[32] = "";
+    char   cells[BAR_CELLS_MAX + 1] = "", text[512], failed[32] = "", rate[40] = "";
     double all = now->documents > 0 ? now->documents : 1, part = (now->done + now->share) / all;
     if (now->failed > 0) snprintf(failed, sizeof failed, " %d failed", now->failed);
-    int used =
-        snprintf(text, sizeof text, "%d/%d%s  %.0f tokens/s  %d drafting %d refining  ETA %s",
-                 now->done, now->documents, failed, p->rate, now->drafting, now->refining, eta);
+    if (now->drawn >= 0) snprintf(rate, sizeof rate, "  %.0f tokens/s", p->rate);
+    int used = snprintf(text, sizeof text, "%d/%d%s%s  %d drafting %d refining  ETA %s", now->done,
+                        now->documents, failed, rate, now->drafting, now->refining, eta);
     int room = COLUMNS - used - (int)strlen("[] ");
     room = room < 1 ? 1 : room > BAR_CELLS_MAX ? BAR_CELLS_MAX : room;
     for (int i = 0; i < room; i++) cells[i] = i + 0.5 < room * part ? '#' : '.';
@@ -50,10 +50,10 @@ static void draw_bar(progress *p, const progress_now *now, const char *eta)
 
 static void say_line(const progress *p, const progress_now *now, const char *eta)
 {
-    log_say("progress",
-            "%d of %d documents (%d failed), %.0f tokens/s, %d drafting, %d refining, "
-            "ETA %s",
-            now->done, now->documents, now->failed, p->rate, now->drafting, now->refining, eta);
+    char rate[40] = "";
+    if (now->drawn >= 0) snprintf(rate, sizeof rate, " %.0f tokens/s,", p->rate);
+    log_say("progress", "%d of %d documents (%d failed),%s %d drafting, %d refining, ETA %s",
+            now->done, now->documents, now->failed, rate, now->drafting, now->refining, eta);
 }
 
 static void measure(progress *p, const progress_now *now, double seconds)

@@ -10,7 +10,7 @@ typedef struct progress_now {
     int    done, failed, earlier; /* finished; of those without a text; of those before this run */
     int    drafting, refining;    /* in flight, all rows */
     double share;                 /* what of those in flight is finished, in documents */
-    long   drawn, passes, nfe;    /* this run, all rows */
+    long   drawn, passes, nfe;    /* this run, all rows; drawn -1: nobody counts them */
 } progress_now;
 
 typedef struct progress {

@@ -1,10 +1,16 @@
 #include "board.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "utf8.h"
 
 static const char *const states[] = {"queued", "drafting", "drafted",  "refining",
                                      "done",   "failed",   "cancelled"};
 enum { STATES = sizeof states / sizeof states[0] };
+static const int wide[STATES] = {7, 8, 7, 8, 7, 6, 9}; /* columns of their counts */
+
+enum { FURNITURE = 11 }; /* lines of the table that are neither jobs nor worlds */
 
 static long long whole(const json_t *o, const char *key)
 {
@@ -22,47 +28,94 @@ static const char *text(const json_t *o, const char *key)
     return value ? value : "";
 }
 
+/* The same for a terminal, at most `width` of 16 to 24 columns: names are what strangers said. */
+enum { SHOWN = 25 };
+static const char *shown(char out[SHOWN], const json_t *o, const char *key, int width)
+{
+    const char *value = text(o, key);
+    size_t      size = strlen(value);
+    /* What fits is shown whole, what does not is cut with dots. */
+    if ((int)size <= width && utf8_check(value, size) == size) {
+        snprintf(out, SHOWN, "%s", value);
+        utf8_tidy(out);
+        return out;
+    }
+    return utf8_quote(out, (size_t)width + 1, value, size);
+}
+
 static void counts(FILE *to, const char *name, const json_t *o)
 {
-    fprintf(to, "%-20.20s", name);
-    for (int i = 0; i < STATES; i++) fprintf(to, " %9lld", whole(o, states[i]));
+    fprintf(to, "%-20s", name);
+    for (int i = 0; i < STATES; i++) fprintf(to, " %*lld", wide[i], whole(o, states[i]));
     fputc('\n', to);
 }
 
-static void worlds(FILE *to, const json_t *list)
+static bool unfinished(const json_t *job)
+{
+    return whole(job, "queued") + whole(job, "drafting") + whole(job, "drafted") +
+               whole(job, "refining") >
+           0;
+}
+
+/* `most` jobs (0: all of them); where not all fit, those at work. */
+static void jobs(FILE *to, const json_t *list, int most)
+{
+    size_t        i, left = 0;
+    const json_t *job;
+    char          name[SHOWN];
+    bool          choose = most > 0 && (int)json_array_size(list) > most;
+    fprintf(to, "%-20s", "job");
+    for (int k = 0; k < STATES; k++) fprintf(to, " %*s", wide[k], states[k]);
+    fputc('\n', to);
+    json_array_foreach(list, i, job)
+    {
+        if (choose && (!unfinished(job) || most == 0)) {
+            left++;
+            continue;
+        }
+        counts(to, shown(name, job, "job", 20), job);
+        if (choose) most--;
+    }
+    if (left > 0) fprintf(to, "(and %zu more)\n", left);
+}
+
+static void worlds(FILE *to, const json_t *list, int most)
 {
     size_t        i;
     const json_t *w;
-    fprintf(to, "\n%-20s %-10s %5s %9s %9s %9s %9s %9s %7s\n", "world", "slurm", "row", "drafting",
-            "refining", "passes", "nfe", "tokens/s", "silent");
+    fprintf(to, "\n%-16s %-16s %5s %5s %6s %8s %8s %5s %6s\n", "world", "slurm job", "row", "draft",
+            "refine", "passes", "tokens/s", "wire", "silent");
     json_array_foreach(list, i, w)
     {
-        char name[64];
-        snprintf(name, sizeof name, "%.40s:%lld", text(w, "host"), whole(w, "pid"));
-        fprintf(to, "%-20.20s %-10.10s %2lld/%-2lld %9lld %9lld %9lld %9lld %9.1f %6.1fs\n", name,
-                *text(w, "slurm") ? text(w, "slurm") : "-", whole(w, "row"), whole(w, "rows"),
-                whole(w, "drafting"), whole(w, "refining"), whole(w, "passes"), whole(w, "nfe"),
-                real(w, "tokens_per_s"), real(w, "silent_s"));
+        char host[SHOWN], slurm[SHOWN], row[24];
+        if (most > 0 && (int)i == most) {
+            fprintf(to, "(and %zu more)\n", json_array_size(list) - i);
+            break;
+        }
+        snprintf(row, sizeof row, "%lld/%lld", whole(w, "row"), whole(w, "rows"));
+        fprintf(to, "%-16s %-16s %5s %5lld %6lld %8lld %8.1f %4.0f%% %5.0fs\n",
+                shown(host, w, "host", 16), *text(w, "slurm") ? shown(slurm, w, "slurm", 16) : "-",
+                row, whole(w, "drafting"), whole(w, "refining"), whole(w, "passes"),
+                real(w, "tokens_per_s"), 100 * real(w, "wire_exposed"), real(w, "silent_s"));
     }
     if (json_array_size(list) == 0) fprintf(to, "(none is here)\n");
 }
 
-void board_table(FILE *to, const json_t *state)
+void board_table(FILE *to, const json_t *state, int lines)
 {
-    size_t        i;
     const char   *key;
     json_t       *value, *refused = json_object_get(state, "refused");
-    const json_t *job;
-    fprintf(to, "up %.0f s; turned away:", real(state, "up_s"));
+    const json_t *memory = json_object_get(state, "memory");
+    int           room = lines > FURNITURE ? (lines - FURNITURE) / 2 : lines > 0;
+    fprintf(to, "up %.0f s; memory %lld MB, at most %lld\nturned away:", real(state, "up_s"),
+            whole(memory, "held") >> 20, whole(memory, "bound") >> 20);
     json_object_foreach(refused, key, value)
         if (json_integer_value(value) > 0)
             fprintf(to, " %lld %s", (long long)json_integer_value(value), key);
-    fprintf(to, "\n\n%-20s", "job");
-    for (int k = 0; k < STATES; k++) fprintf(to, " %9s", states[k]);
-    fputc('\n', to);
-    json_array_foreach(json_object_get(state, "jobs"), i, job) counts(to, text(job, "job"), job);
+    fprintf(to, "\n\n");
+    jobs(to, json_object_get(state, "jobs"), room);
     counts(to, "(everybody)", json_object_get(state, "all"));
-    worlds(to, json_object_get(state, "worlds"));
+    worlds(to, json_object_get(state, "worlds"), room);
 }
 
 /* A label's value, with what the format wants escaped. */
@@ -129,6 +182,10 @@ void board_prometheus(FILE *to, const json_t *state)
     }
     head(to, "did_tokens_per_second", "gauge", "Tokens drawn per second, by row, smoothed.");
     prometheus_worlds(to, list, "did_tokens_per_second", "tokens_per_s");
+    head(to, "did_wire_exposed", "gauge", "Share of a row's time in sums that nothing hides, smoothed.");
+    prometheus_worlds(to, list, "did_wire_exposed", "wire_exposed");
+    head(to, "did_talk", "gauge", "Share of a row's time in talking to the service, smoothed.");
+    prometheus_worlds(to, list, "did_talk", "talk");
     head(to, "did_passes_total", "counter", "Passes of a row since its world began.");
     prometheus_worlds(to, list, "did_passes_total", "passes");
     head(to, "did_nfe_total", "counter", "Network evaluations that drew tokens, by row.");

@@ -5,7 +5,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
-void board_table(FILE *to, const json_t *state);      /* for people. Local. */
+/* For people, 80 columns wide, and no longer than about `lines`; 0: all there is. Local. */
+void board_table(FILE *to, const json_t *state, int lines);
+
 void board_prometheus(FILE *to, const json_t *state); /* text format 0.0.4. Local. */
 
 #endif

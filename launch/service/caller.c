@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "ending.h"
 #include "field.h"
+#include "herald.h"
 #include "interrupt.h"
 #include "keyring.h"
 #include "outbox.h"
@@ -18,18 +19,19 @@ struct caller {
     socket_context *context;
     socket         *socket;
     outbox         *outbox;
+    socket         *herald; /* NULL: not yet heard of */
+    keyring_file    file;
     json_int_t      asked;
 };
 
 static status bring_up(caller *c)
 {
     const caller_settings *s = &c->settings;
-    keyring_file           keys;
     if (!s->connect) return status_fail(DID_EINVAL, "--connect is missing: say where did serve is");
-    if (s->keys) TRY(keyring_read(&keys, s->keys));
+    if (s->keys) TRY(keyring_read(&c->file, s->keys));
     TRY(socket_context_open(&c->context));
-    TRY(socket_connect_dealer(&c->socket, c->context, s->connect, s->keys ? keys.server : NULL,
-                              s->keys ? &keys.own : NULL, MESSAGE_MAX));
+    TRY(socket_connect_dealer(&c->socket, c->context, s->connect, s->keys ? c->file.server : NULL,
+                              s->keys ? &c->file.own : NULL, MESSAGE_MAX));
     return outbox_open(&c->outbox, c->socket);
 }
 
@@ -50,6 +52,7 @@ void caller_close(caller **out)
     *out = NULL;
     if (!c) return;
     outbox_close(&c->outbox);
+    if (c->herald) socket_close(&c->herald);
     if (c->socket) socket_close(&c->socket);
     if (c->context) socket_context_close(&c->context);
     free(c);
@@ -125,6 +128,54 @@ status caller_ask(caller *c, message_type type, json_t *body, const frame *part,
     status s = ask(c, type, body, part, n_parts, expected, answer);
     json_decref(body);
     return s;
+}
+
+/* ---- what everybody is told ---- */
+
+static status find_herald(caller *c)
+{
+    const char *bound;
+    char        address[HERALD_ADDRESS];
+    message     m;
+    bool        keys = c->settings.keys != NULL;
+    TRY(caller_ask(c, MESSAGE_STATUS, json_object(), NULL, 0, MESSAGE_STATE, &m));
+    status s = field_text(m.body, "progress", &bound);
+    if (s == DID_OK) s = herald_address(address, c->settings.connect, bound);
+    if (s == DID_OK)
+        s = socket_connect_subscriber(&c->herald, c->context, address,
+                                      keys ? c->file.server : NULL, keys ? &c->file.own : NULL,
+                                      MESSAGE_MAX);
+    message_clear(&m);
+    return s;
+}
+
+/* The next of it, in place of the one before. What is not understood is passed over. */
+static status take_news(caller *c, int wait_ms, json_t **news, bool *more)
+{
+    frame   frames[SOCKET_FRAMES_MAX];
+    int     n;
+    message m;
+    TRY(socket_recv(c->herald, wait_ms, frames, &n));
+    *more = n > 0;
+    if (n == 0) return DID_OK;
+    if (message_read(&m, frames, n) == DID_OK && m.type == MESSAGE_NEWS) {
+        json_decref(*news);
+        *news = json_incref(m.body);
+    }
+    message_clear(&m);
+    return DID_OK;
+}
+
+status caller_news(caller *c, double seconds, json_t **news)
+{
+    double until = clock_seconds() + seconds;
+    bool   more = true;
+    *news = NULL;
+    if (!c->herald) TRY(find_herald(c));
+    while (!*news && clock_seconds() < until && !interrupt_asked())
+        TRY(take_news(c, WAIT_MS, news, &more));
+    while (more && *news) TRY(take_news(c, 0, news, &more));
+    return DID_OK;
 }
 
 int caller_end(status s)

@@ -42,6 +42,11 @@ void   caller_close(caller **c); /* Safe on NULL. */
 status caller_ask(caller *c, message_type type, json_t *body, const frame *part, int n_parts,
                   message_type expected, message *answer);
 
+/* Wait up to `seconds` for what the service tells everybody (herald.h) and take the last of it; *news
+ * is NULL when there was nothing. The first time this asks where it is told. A service that tells
+ * nothing, or cannot be heard, is waited for and is no failure. *news is the caller's. */
+status caller_news(caller *c, double seconds, json_t **news);
+
 /* The exit code for `s`; a failure's sentence goes to stderr. Local. */
 int caller_end(status s);
 

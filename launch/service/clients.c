@@ -5,9 +5,10 @@
 
 #include "clock.h"
 #include "field.h"
-#include "report.h"
 #include "standing.h"
 #include "submission.h"
+#include "tidings.h"
+#include "utf8.h"
 #include "worlds.h"
 
 enum { RECORDS_MAX = 1000, JOB_MAX = 128 };
@@ -30,8 +31,11 @@ static status job_name(const message *m, const char **name)
 {
     TRY(field_text(m->body, "job", name));
     size_t len = strlen(*name);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)(*name)[i] < 0x20 || (*name)[i] == 0x7f) len = 0;
+    bool   whole;
+    for (size_t at = 0, step; at < len; at += step) {
+        step = utf8_step(*name + at, len - at, &whole);
+        if (utf8_control(*name + at, step)) len = 0;
+    }
     if (len >= 1 && len <= JOB_MAX) return DID_OK;
     return status_fail(DID_EFORMAT,
                        "job: expected a name of 1 to %d bytes without control"
@@ -139,74 +143,38 @@ static status on_cancel(desk *d, const desk_guest *from, const message *m)
 
 /* ---- how things stand ---- */
 
-static json_t *tell_counts(const store_count *c)
-{
-    json_t *o = json_object();
-    for (int i = 0; i < STORE_STATES; i++)
-        json_object_set_new(o, store_word((store_state)i), json_integer(c->n[i]));
-    return o;
-}
-
 typedef struct telling {
-    desk   *d;
-    json_t *jobs;
+    desk       *d;
+    const char *only; /* the job that was asked for; NULL: all */
+    json_t     *jobs;
 } telling;
 
 static status tell_job(void *context, int64_t job, const char *name)
 {
-    telling    *t = context;
+    telling *t = context;
+    if (t->only && strcmp(t->only, name) != 0) return DID_OK;
     store_count count = store_counts(t->d->store, job);
-    json_t     *o = tell_counts(&count);
+    json_t     *o = tidings_counts(&count);
     json_object_set_new(o, "job", json_string(name));
     json_array_append_new(t->jobs, o);
     return DID_OK;
 }
 
-static json_t *tell_refused(desk *d)
-{
-    const desk_refusals *r = &d->refused;
-    socket_loss          lost = socket_losses(d->socket);
-    const struct {
-        const char *word;
-        long        n;
-    } counts[] = {{"malformed", r->malformed + lost.messages},
-                  {"unknown", r->unknown},
-                  {"forbidden", r->forbidden},
-                  {"refused", r->refused},
-                  {"early", r->early},
-                  {"replayed", r->replayed},
-                  {"stale", r->stale},
-                  {"unread", r->unread + outbox_dropped(d->outbox)},
-                  {"handshakes", lost.handshakes},
-                  {"connections", lost.connections}};
-    json_t *o = json_object();
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        json_object_set_new(o, counts[i].word, json_integer(counts[i].n));
-    return o;
-}
-
-/* Bytes this process holds, and has held at most. */
-static json_t *tell_memory(const desk *d)
-{
-    return json_pack("{s:I, s:I, s:I}", "held", (json_int_t)report_resident(), "peak",
-                     (json_int_t)report_peak(), "bound", (json_int_t)desk_bound(d));
-}
-
 /* One's own jobs, and of everybody else's the totals. */
 static status on_status(desk *d, const desk_guest *from, const message *m)
 {
-    telling     t = {d, json_array()};
-    store_count all = store_counts(d->store, 0);
-    status      s = store_each_job(d->store, from->owner, tell_job, &t);
+    telling t = {.d = d};
+    if (json_object_get(m->body, "job")) TRY(job_name(m, &t.only));
+    t.jobs = json_array();
+    status s = store_each_job(d->store, from->owner, tell_job, &t);
     if (s != DID_OK) {
         json_decref(t.jobs);
         return s;
     }
-    double  now = clock_seconds();
-    json_t *body = json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:o}", "protocol", message_version(),
-                             "up_s", now - d->begun, "jobs", t.jobs, "all", tell_counts(&all),
-                             "worlds", muster_tell(&d->muster, now), "refused", tell_refused(d), "memory",
-                             tell_memory(d));
+    json_t *body = tidings_public(d);
+    json_object_set_new(body, "jobs", t.jobs);
+    json_object_set_new(body, "protocol", json_string(message_version()));
+    json_object_set_new(body, "progress", json_string(herald_bound(d->herald)));
     if (!body) return status_fail(DID_ENOMEM, "no memory for a report");
     return answer(d, from, m, MESSAGE_STATE, body, NULL, 0);
 }

@@ -12,10 +12,11 @@
 enum { WAIT_MS = 50 };
 
 typedef struct serve {
-    const char *state, *bind, *keys;
+    const char *state, *bind, *progress, *keys;
     double      lease_s;
     int         documents_max, mb_max, jobs_max, message_mb;
     bool        quiet;
+    int         log;
     const char *options;
 } serve;
 
@@ -28,6 +29,8 @@ static const option table[] = {
     {"bind", 0, OPTION_TEXT, "ENDPOINT", .silent = "must be given", AT(bind),
      .help = "tcp://HOST:PORT (encrypted; * is any host or any free port) or "
              "ipc:///DIRECTORY/NAME in a directory of mode 0700"},
+    {"progress", 0, OPTION_TEXT, "ENDPOINT", .silent = "any port; NAME-progress over ipc",
+     AT(progress), .help = "where totals and worlds are published, for did top and others"},
     {"keys", 0, OPTION_TEXT, "DIR", .silent = "none, over ipc", AT(keys),
      .help = "made by did keys: the service's pair and the list of who may come in, which is read "
              "again when it changes"},
@@ -44,6 +47,8 @@ static const option table[] = {
     {"message-mb", 0, OPTION_COUNT, "MB", "64", .min = 1, .max = 1024, AT(message_mb),
      .help = "the largest text in a message; who sends a larger one is cut off"},
     {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
+    {"log", 0, OPTION_CHOICE, "text|json", "text", AT(log),
+     .help = "how stderr is written: for people, or a JSON object a line"},
     {"options", 0, OPTION_TEXT, "FILE", .silent = "none", AT(options),
      .help = "read more options from a file, one per line, without dashes; # begins a comment"},
 };
@@ -72,6 +77,7 @@ static status serve_all(const serve *s)
     desk         *d;
     desk_settings settings = {.state = s->state,
                               .endpoint = s->bind,
+                              .progress = s->progress,
                               .keys = s->keys,
                               .lease_s = s->lease_s,
                               .quota = {s->documents_max, (int64_t)s->mb_max << 20},
@@ -79,6 +85,11 @@ static status serve_all(const serve *s)
                               .message_max = (size_t)s->message_mb << 20};
     TRY(desk_open(&d, &settings));
     log_say("serve", "%s is open", d->bound);
+    log_say("serve", "progress is told at %s", herald_bound(d->herald));
+    log_say("serve",
+            "memory: %zu MB held; at most %d MB of answers that wait, and for each guest %d answers"
+            " of %d KB and %d of its messages",
+            d->held >> 20, DESK_OUTBOX_BYTES >> 20, DESK_QUEUE, DESK_FETCH_BYTES >> 10, DESK_QUEUE);
     status result = DID_OK;
     while (result == DID_OK && !interrupt_asked()) result = desk_turn(d, WAIT_MS);
     log_say("serve", "%s is closed", d->bound);
@@ -93,6 +104,7 @@ int cmd_serve(int argc, char *const *argv)
     interrupt_install();
     status result = options_read(&said, &cmd_serve_table, &s, argc, argv);
     log_identity(0, 1, s.quiet);
+    if (s.log == 1) log_as_json();
     if (result == DID_OK) result = check(&s);
     if (result == DID_OK) {
         options_say(said);

@@ -35,7 +35,7 @@ static void tell(const asking *how, const json_t *state)
         json_dumpf(state, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {
-        board_table(stdout, state);
+        board_table(stdout, state, 0);
     }
 }
 

@@ -18,7 +18,7 @@
 #include "wish.h"
 
 enum { BATCH_LINES = 500, BATCH_DOCUMENTS = 4096, BATCH_BYTES = 4 << 20 };
-static const double LOOK_S = 0.3;
+static const double LOOK_S = 2; /* where the service tells nothing */
 
 typedef struct submit {
     settings        set; /* first: rows of settings_table point into it */
@@ -229,7 +229,8 @@ static status look(sending *to, progress_now *now, int *open)
     size_t  i;
     json_t *job;
     *open = 0;
-    TRY(caller_ask(to->service, MESSAGE_STATUS, json_object(), NULL, 0, MESSAGE_STATE, &m));
+    TRY(caller_ask(to->service, MESSAGE_STATUS, json_pack("{s:s}", "job", to->say->job), NULL, 0,
+                   MESSAGE_STATE, &m));
     json_array_foreach(json_object_get(m.body, "jobs"), i, job)
     {
         const char *name = json_string_value(json_object_get(job, "job"));
@@ -248,15 +249,19 @@ static status look(sending *to, progress_now *now, int *open)
 static status await(sending *to, bool *failed)
 {
     progress     bar;
-    progress_now now = {0};
+    progress_now now = {.drawn = -1};
     int          open = 1;
+    json_t      *news = NULL; /* something has changed, perhaps of this job */
     status       s = DID_OK;
     FILE        *terminal = to->say->quiet ? NULL : host_terminal();
     progress_init(&bar, terminal, terminal ? 0.5 : 10);
     while (s == DID_OK && open > 0) {
         s = look(to, &now, &open);
         if (!to->say->quiet) progress_show(&bar, &now, clock_seconds());
-        if (s == DID_OK && open > 0) clock_sleep(LOOK_S);
+        if (s == DID_OK && open > 0) s = caller_news(to->service, LOOK_S, &news);
+        json_decref(news);
+        news = NULL;
+        if (interrupt_asked()) s = status_fail(DID_EPEER, "interrupted; the service keeps the job");
     }
     if (!to->say->quiet) progress_finish(&bar, &now, clock_seconds());
     if (terminal && terminal != stderr) fclose(terminal);

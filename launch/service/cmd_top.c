@@ -1,6 +1,6 @@
 #include "cmd_top.h"
 
-#include <stdint.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,10 @@
 #include "board.h"
 #include "caller.h"
 #include "clock.h"
+#include "host.h"
 #include "interrupt.h"
+
+static const double MEMORY_S = 30; /* of the speed */
 
 typedef struct top {
     caller_settings service;
@@ -35,65 +38,106 @@ const option_table cmd_top_table = {
     .option = table,
     .n = sizeof table / sizeof table[0]};
 
-/* What is left, at the speed of now. Tokens are counted by worlds, documents by the service, so the
- * speed of documents is that of the last looks. */
+/* What is left, at the speed of now: documents as the service counts them. */
 typedef struct speed {
-    double at, per_s;
+    double at, per_s; /* when it was last looked at; documents per second, smoothed */
     double finished;
 } speed;
 
-static void tell_eta(FILE *to, const json_t *state, speed *v)
+static double counted(const json_t *state, const char *word)
 {
-    const json_t *all = json_object_get(state, "all");
-    double        now = clock_seconds(), finished = 0, open = 0;
-    const char   *key;
-    json_t       *value;
-    json_object_foreach((json_t *)(uintptr_t)all, key, value)
-    {
-        bool over = !strcmp(key, "done") || !strcmp(key, "failed");
-        if (over) finished += json_number_value(value);
-        else if (strcmp(key, "cancelled") != 0) open += json_number_value(value);
-    }
-    if (v->at > 0) {
-        double past = now - v->at, weight = past / (past + 30);
-        v->per_s += weight * ((finished - v->finished) / past - v->per_s);
-    }
+    return json_number_value(json_object_get(json_object_get(state, "all"), word));
+}
+
+static void measure(speed *v, double finished)
+{
+    double now = clock_seconds(), past = now - v->at, weight = past / (past + MEMORY_S);
+    if (v->at > 0 && past > 0) v->per_s += weight * ((finished - v->finished) / past - v->per_s);
     v->at = now;
     v->finished = finished;
-    fprintf(to, "\n%.0f documents unfinished", open);
-    if (v->per_s > 0 && open > 0) fprintf(to, ", about %.0f s to go", open / v->per_s);
+}
+
+static void tell_eta(FILE *to, const json_t *state, speed *v)
+{
+    double        open = counted(state, "queued") + counted(state, "drafting") +
+                  counted(state, "drafted") + counted(state, "refining");
+    double        tokens = 0;
+    size_t        i;
+    const json_t *w;
+    measure(v, counted(state, "done") + counted(state, "failed"));
+    json_array_foreach(json_object_get(state, "worlds"), i, w)
+        tokens += json_number_value(json_object_get(w, "tokens_per_s"));
+    fprintf(to, "\n%.0f documents unfinished, %.1f tokens/s, %.2f documents/s", open, tokens,
+            v->per_s);
+    if (v->per_s > 0 && open > 0) {
+        long s = lround(open / v->per_s);
+        fprintf(to, ", ETA %02ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    }
     fputc('\n', to);
 }
 
-/* One write per picture, so that it does not flicker. */
-static status draw(caller *service, bool terminal, speed *v)
+/* One write per picture, and no clearing before it, so that it does not flicker. */
+static status draw(const json_t *state, bool terminal, speed *v)
 {
-    message m;
-    char   *text = NULL;
-    size_t  size = 0;
-    TRY(caller_ask(service, MESSAGE_STATUS, json_object(), NULL, 0, MESSAGE_STATE, &m));
-    FILE *to = open_memstream(&text, &size);
-    if (to && terminal) fputs("\033[H\033[2J", to);
-    if (to) board_table(to, m.body);
-    if (to) tell_eta(to, m.body, v);
-    message_clear(&m);
+    char  *text = NULL;
+    size_t size = 0;
+    FILE  *to = open_memstream(&text, &size);
+    if (to) board_table(to, state, terminal ? host_terminal_lines(stdout) - 2 : 0);
+    if (to) tell_eta(to, state, v);
     if (!to || fclose(to) != 0) return status_fail(DID_ENOMEM, "no memory for the table");
-    fwrite(text, 1, size, stdout);
+    if (terminal) fputs("\033[H", stdout);
+    for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
+        printf("%.*s%s\n", (int)(end - at), at, terminal ? "\033[K" : "");
+    if (terminal) fputs("\033[J", stdout);
     fflush(stdout);
     free(text);
     return DID_OK;
+}
+
+static status look(caller *service, json_t **state)
+{
+    message m;
+    TRY(caller_ask(service, MESSAGE_STATUS, json_object(), NULL, 0, MESSAGE_STATE, &m));
+    json_decref(*state);
+    *state = json_incref(m.body);
+    message_clear(&m);
+    return DID_OK;
+}
+
+/* What the service tells everybody is put over what it last answered. It does not tell of jobs: when
+ * its totals are others, one's own are asked for. */
+static status listen(caller *service, double seconds, json_t **state)
+{
+    json_t *news;
+    double  until = clock_seconds() + seconds;
+    TRY(caller_news(service, seconds, &news));
+    status s = DID_OK;
+    if (!news) {
+        s = interrupt_asked() ? DID_OK : look(service, state);
+    } else {
+        bool same = json_equal(json_object_get(news, "all"), json_object_get(*state, "all"));
+        json_object_update(*state, news);
+        if (!same) s = look(service, state);
+    }
+    json_decref(news);
+    while (s == DID_OK && !interrupt_asked() && clock_seconds() < until) clock_sleep(0.05);
+    return s;
 }
 
 static status watch_service(const top *t)
 {
     caller *service;
     speed   v = {0};
+    json_t *state = NULL;
+    bool    terminal = isatty(STDOUT_FILENO);
     TRY(caller_open(&service, &t->service));
-    status s = DID_OK;
+    status s = look(service, &state);
+    if (terminal && s == DID_OK) fputs("\033[H\033[2J", stdout);
     for (int i = 0; s == DID_OK && !interrupt_asked() && (t->count == 0 || i < t->count); i++) {
-        if (i > 0) clock_sleep(t->interval_s);
-        if (!interrupt_asked()) s = draw(service, isatty(STDOUT_FILENO), &v);
+        if (i > 0) s = listen(service, t->interval_s, &state);
+        if (s == DID_OK && !interrupt_asked()) s = draw(state, terminal, &v);
     }
+    json_decref(state);
     caller_close(&service);
     return interrupt_asked() ? DID_OK : s;
 }

@@ -168,6 +168,7 @@ static status begin(work *w, const cmd_generate_run *run, socket_context *c, rec
                          .endpoint = w->connect,
                          .keys = w->keys ? &w->file : NULL,
                          .world = world,
+                         .engine = run->engine,
                          .rules = rules,
                          .row = engine_row(run->engine),
                          .rows = run->rows,

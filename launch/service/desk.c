@@ -9,12 +9,14 @@
 #include "clock.h"
 #include "log.h"
 #include "report.h"
+#include "tidings.h"
 #include "worlds.h"
 
 /* A turn ends with a commit. It listens for BATCH_S, or for as long as the last commit took where the
  * disk is slow, and its answers take no more than BATCH_BYTES. A client is not answered while UNREAD_MAX answers wait for it. */
 enum { BATCH_MAX = 256, BATCH_BYTES = 8 << 20, UNREAD_MAX = 8, RETRY_MS = 2 };
-static const double BATCH_S = 0.02, TIDY_S = 0.2, UNREAD_S = 60, LEADER_LEASES = 3, LEADER_S = 10;
+static const double BATCH_S = 0.02, TIDY_S = 0.2, HELD_UP_S = 0.5,
+                    NEWS_S = 0.5, NO_NEWS_S = 2, UNREAD_S = 60, LEADER_LEASES = 3, LEADER_S = 10;
 
 static status bring_up(desk *d)
 {
@@ -27,6 +29,8 @@ static status bring_up(desk *d)
     TRY(socket_bind_router(&d->socket, d->context, s->endpoint,
                            d->keys ? keyring_server(d->keys) : NULL, s->message_max, d->bound,
                            sizeof d->bound));
+    TRY(herald_open(&d->herald, d->context, d->bound, s->progress,
+                    d->keys ? keyring_server(d->keys) : NULL));
     TRY(outbox_open(&d->outbox, d->socket));
     outbox_limit(d->outbox, DESK_LANE_BYTES, DESK_OUTBOX_BYTES);
     d->held = report_resident();
@@ -51,6 +55,7 @@ void desk_close(desk **out)
     *out = NULL;
     if (!d) return;
     outbox_close(&d->outbox);
+    herald_close(&d->herald);
     if (d->socket) socket_close(&d->socket);
     store_close(&d->store);
     keyring_close(&d->keys);
@@ -95,6 +100,7 @@ static status obey(desk *d, const desk_guest *from, const message *m)
         d->refused.forbidden++;
         return status_fail(DID_EINVAL, "your key may not say %s", message_name(m->type));
     }
+    d->stirred |= world || m->type == MESSAGE_SUBMIT || m->type == MESSAGE_CANCEL;
     if (world) return worlds_obey(d, from, m);
     if (outbox_unread(d->outbox, &from->id) >= UNREAD_MAX) {
         d->refused.unread++;
@@ -157,14 +163,38 @@ static status tidy(desk *d)
     return worlds_expire(d);
 }
 
+/* What worlds said while this side was held up (by a slow disk, or because it was stopped) has not
+ * been read yet, and they are not to blame. */
+static void forgive(desk *d, double begun)
+{
+    double gone = begun - d->listened;
+    if (d->listened > 0 && gone > HELD_UP_S) {
+        leases_shift(&d->leases, gone);
+        log_warn("desk", "was held up for %.1f s; leases last as much longer", gone);
+    }
+}
+
+/* Everybody who listens hears soon what is new, and now and then that there is nothing. */
+static status tell(desk *d)
+{
+    double now = clock_seconds();
+    if (now - d->told < (d->stirred ? NEWS_S : NO_NEWS_S)) return DID_OK;
+    d->told = now;
+    d->stirred = false;
+    return herald_tell(d->herald, tidings_public(d));
+}
+
 status desk_turn(desk *d, int wait_ms)
 {
+    forgive(d, clock_seconds());
     outbox_hold(d->outbox, true);
     TRY(listen(d, outbox_waiting(d->outbox) ? RETRY_MS : wait_ms));
+    d->listened = clock_seconds();
     TRY(tidy(d));
     double begun = clock_seconds();
     TRY(store_commit(d->store));
     d->commit_s = clock_seconds() - begun;
     outbox_hold(d->outbox, false);
+    TRY(tell(d));
     return outbox_flush(d->outbox);
 }

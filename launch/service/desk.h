@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "herald.h"
 #include "keyring.h"
 #include "lease.h"
 #include "message.h"
@@ -26,6 +27,7 @@ enum { DESK_FETCH_BYTES = 256 << 10 }; /* of records in one answer, and one reco
 typedef struct desk_settings {
     const char *state;    /* path of the state file */
     const char *endpoint; /* tcp:// or ipc:// */
+    const char *progress; /* where progress is published; NULL: beside the endpoint */
     const char *keys;     /* key directory; NULL over ipc */
     double      lease_s;  /* silence after which a world's documents are given to another */
     store_quota quota;    /* of one client */
@@ -50,13 +52,17 @@ typedef struct desk {
     socket_context *context;
     socket         *socket;
     outbox         *outbox;
+    herald         *herald;
+    bool            stirred; /* something changed since it last told */
     keyring        *keys; /* NULL over ipc */
     store          *store;
     leases          leases;
     muster          muster;
     desk_refusals   refused;
     char            bound[256];
-    double          begun, tidied, commit_s; /* the last commit took so long */
+    double          begun, tidied, told;
+    double          listened; /* when it last stopped listening */
+    double          commit_s; /* the last commit took so long */
     size_t          held;    /* bytes of this process when it opened */
     size_t          largest; /* bytes of the largest message so far */
     long            guests;  /* at a time, so far */

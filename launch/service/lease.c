@@ -61,6 +61,11 @@ bool leases_prolong(leases *l, int64_t serial, int64_t epoch, int64_t holder, do
     return true;
 }
 
+void leases_shift(leases *l, double seconds)
+{
+    for (int i = 0; i < l->n; i++) l->list[i].until += seconds;
+}
+
 void leases_end(leases *l, int64_t serial)
 {
     int at = place(l, serial);

@@ -33,6 +33,9 @@ lease *leases_find(const leases *l, int64_t serial, int64_t epoch);
 /* The holder says it is still at it; false: it has no such lease. Local. */
 bool leases_prolong(leases *l, int64_t serial, int64_t epoch, int64_t holder, double until);
 
+/* All leases last so much longer: the desk itself was not listening. Local. */
+void leases_shift(leases *l, double seconds);
+
 /* No lease of this document any more. Local. */
 void leases_end(leases *l, int64_t serial);
 

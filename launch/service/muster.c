@@ -87,9 +87,14 @@ status muster_note(leader_entry *l, const json_t *body, double now)
     TRY(field_number(body, "drawn", 0, INT64_MAX, &n.drawn));
     TRY(field_number(body, "passes", 0, INT64_MAX, &n.passes));
     TRY(field_number(body, "nfe", 0, INT64_MAX, &n.nfe));
+    if (json_object_get(body, "wire_s")) TRY(field_real(body, "wire_s", 0, 1e12, &n.wire_s));
+    if (json_object_get(body, "io_s")) TRY(field_real(body, "io_s", 0, 1e12, &n.io_s));
     double past = now - l->told, weight = past / (past + MEMORY_S);
     if (past > 0 && n.drawn >= l->drawn)
         n.rate += weight * ((double)(n.drawn - l->drawn) / past - n.rate);
+    if (past > 0 && n.wire_s >= l->wire_s)
+        n.exposed += weight * ((n.wire_s - l->wire_s) / past - n.exposed);
+    if (past > 0 && n.io_s >= l->io_s) n.talk += weight * ((n.io_s - l->io_s) / past - n.talk);
     n.told = now;
     *l = n;
     return DID_OK;
@@ -115,11 +120,12 @@ json_t *muster_tell(const muster *r, double now)
         const leader_entry *l = &r->list[i];
         bad |= json_array_append_new(
             array,
-            json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:f, s:f}", "host",
+            json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "host",
                       l->host, "slurm", l->slurm, "pid", l->pid, "row", l->row, "rows", l->rows,
                       "drafting", l->drafting, "refining", l->refining, "drawn",
                       (json_int_t)l->drawn, "passes", (json_int_t)l->passes, "nfe",
-                      (json_int_t)l->nfe, "tokens_per_s", l->rate, "silent_s", now - l->heard));
+                      (json_int_t)l->nfe, "tokens_per_s", l->rate, "wire_exposed",
+                      l->exposed, "talk", l->talk, "silent_s", now - l->heard));
     }
     if (!bad) return array;
     json_decref(array);

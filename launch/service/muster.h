@@ -20,6 +20,8 @@ typedef struct leader_entry {
     int           drafting, refining;
     int64_t       drawn, passes, nfe;
     double        rate; /* tokens per second, smoothed */
+    double        wire_s, io_s;  /* of its leader so far: in sums, and in talking to the desk */
+    double        exposed, talk; /* shares of its time, smoothed */
     double        heard, told;
 } leader_entry;
 

@@ -28,6 +28,7 @@ struct porter {
     double          asked_at, hello_at; /* when that was last said */
     double          beaten, saved, heard, busy, passed_at, pass_s, idle_until;
     long            carried;
+    double          io_s; /* between passes, talking to the desk while there was work */
     engine_progress last;
 };
 
@@ -78,7 +79,7 @@ static status say_sealed(porter *p, load *l)
 
 static status say_beat(porter *p)
 {
-    const engine_progress *e = &p->last;
+    const engine_progress *e = &p->last, all = engine_totals(p->settings.engine);
     json_t                *holding = json_array();
     for (const load *l = p->loads.first; l; l = l->next)
         if (!l->text)
@@ -86,10 +87,10 @@ static status say_beat(porter *p)
                                   json_pack("[I, I]", (json_int_t)l->serial, (json_int_t)l->epoch));
     p->beaten = clock_seconds();
     return say(p, MESSAGE_PROGRESS,
-               json_pack("{s:o, s:i, s:i, s:I, s:I, s:I, s:f}", "holding", holding, "drafting",
+               json_pack("{s:o, s:i, s:i, s:I, s:I, s:I, s:f, s:f, s:f}", "holding", holding, "drafting",
                          e->drafting, "refining", e->refining, "drawn", (json_int_t)e->drawn,
                          "passes", (json_int_t)e->passes, "nfe", (json_int_t)e->nfe, "pass_s",
-                         p->pass_s),
+                         p->pass_s, "wire_s", all.seconds_wire, "io_s", p->io_s),
                NULL, 0);
 }
 
@@ -308,6 +309,7 @@ static status passed(void *context, document *const *docs, int n, const engine_p
     end_dropped(p, docs, n);
     if (now - p->saved >= p->settings.save_interval_s) TRY(save(p, docs, n));
     *stop = p->stop;
+    p->io_s += clock_seconds() - now;
     return DID_OK;
 }
 

@@ -22,6 +22,7 @@ typedef struct porter_settings {
     const char         *endpoint;
     const keyring_file *keys;     /* NULL over ipc */
     job                *world;    /* models and tokenizer */
+    const engine       *engine;
     const record_rules *rules;    /* of records; terms of a job may change some */
     int                 row, rows;
     double              save_interval_s;

@@ -25,7 +25,10 @@ static inline void fuzz_sentence(const char *said)
 {
     size_t size = strlen(said);
     assert(size > 0 && utf8_check(said, size) == size);
-    for (size_t i = 0; i < size; i++) assert((unsigned char)said[i] >= ' ' && said[i] != 0x7f);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)said[i];
+        assert(c >= ' ' && c != 0x7f && !(c == 0xC2 && (unsigned char)said[i + 1] < 0xA0));
+    }
 }
 
 /* `found` is the refusal that this reader promises. That memory ran out is none: no input is large

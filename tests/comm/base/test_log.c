@@ -102,12 +102,27 @@ static void test_long_line_is_cut(void **state)
     assert_non_null(strstr(end, "draft: next\n"));
 }
 
+/* Last, for there is no way back. */
+static void test_json(void **state)
+{
+    int rank, year, end = 0;
+    (void)state;
+    log_identity(0, 1, 0);
+    log_as_json();
+    log_warn("draft", "a \"b\"\n\xC2\x9B c\\d");
+    assert_int_equal(sscanf(told(), "{\"time\": \"%d-%*d-%*dT%*d:%*d:%*fZ\", \"s\": %*f, \"rank\": %d, %n",
+                            &year, &rank, &end), 2);
+    assert_true(year > 2000 && rank == 0);
+    assert_string_equal(text + end, "\"level\": \"warning\", \"room\": \"draft\", \"text\":"
+                                    " \"a \\\"b\\\"??? c\\\\d\"}\n");
+}
+
 int main(void)
 {
 #define CAUGHT(test) cmocka_unit_test_setup_teardown(test, catch_stderr, release_stderr)
     const struct CMUnitTest tests[] = {
         CAUGHT(test_shape), CAUGHT(test_rank_0_speaks),    CAUGHT(test_width),
-        CAUGHT(test_quiet), CAUGHT(test_long_line_is_cut),
+        CAUGHT(test_quiet), CAUGHT(test_long_line_is_cut), CAUGHT(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,9 @@ static void test_sentences_are_a_line_of_characters(void **state)
     (void)state;
     status_fail(DID_EFORMAT, "found \"%s\"", "\x1b[31mred\r\n\x7f \xE2\x82\xAC \xff\xE2\x82");
     assert_string_equal(status_message(), "found \"?[31mred??? \xE2\x82\xAC ???\"");
+    status_fail(DID_EFORMAT, "%s", "second set: \xC2\x9B[31m \xC2\x80\xC2\x9F, \xC2\xA0 is a space");
+    assert_string_equal(status_message(), "second set: ??[31m ????, \xC2\xA0 is a space");
+    status_fail(DID_EFORMAT, "found \"%s\"", "\x1b[31mred\r\n\x7f \xE2\x82\xAC \xff\xE2\x82");
     status_at(DID_EFORMAT, "%s", "a\nb");
     assert_string_equal(status_message(), "a?b: found \"?[31mred??? \xE2\x82\xAC ???\"");
     status_fail(DID_EFORMAT, "%1022d\xE2\x82\xAC", 1); /* one byte of the three has room */

@@ -61,12 +61,12 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"state", "state-wal", "front"};
+    static const char *const names[] = {"state", "state-wal", "front", "front-progress"};
     fixture                 *f = *state;
     char                     path[128];
     close_desk(f);
     socket_context_close(&f->context);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", f->folder, names[i]);
         unlink(path);
     }
@@ -255,11 +255,51 @@ static void nonsense(void **state)
     socket_close(&s);
 }
 
+/* Everybody may hear how things stand, and hears of no job. */
+static void news(void **state)
+{
+    fixture *f = *state;
+    char     address[128];
+    socket  *s = guest(f), *ear;
+    frame    frames[SOCKET_FRAMES_MAX];
+    int      n = 0;
+    bool     heard = false;
+    snprintf(address, sizeof address, "%s-progress", f->endpoint);
+    assert_int_equal(socket_connect_subscriber(&ear, f->context, address, NULL, NULL, 1 << 20), DID_OK);
+    say(s, "submit", "{\"job\":\"hush\",\"terms\":{}}", "{\"custom_id\":\"h\",\"n\":7}", NULL);
+    hears(s, "taken", "\"added\":7");
+    for (int i = 0; i < 10 && !heard; i++) {
+        assert_int_equal(socket_recv(ear, 20000, frames, &n), DID_OK);
+        assert_int_equal(n, 3);
+        assert_memory_equal(frames[1].data, "news", 4);
+        assert_null(memmem(frames[2].data, frames[2].size, "hush", 4));
+        heard = memmem(frames[2].data, frames[2].size, "\"queued\":7", 10) != NULL;
+    }
+    assert_true(heard);
+    say(s, "status", "{\"job\":\"hush\"}", NULL, NULL);
+    hears(s, "state", "\"jobs\":[{\"queued\":7");
+    socket_close(&ear);
+    socket_close(&s);
+}
+
+static void addresses(void **state)
+{
+    char out[HERALD_ADDRESS];
+    (void)state;
+    assert_int_equal(herald_address(out, "tcp://head:5555", "tcp://0.0.0.0:4711"), DID_OK);
+    assert_string_equal(out, "tcp://head:4711");
+    assert_int_equal(herald_address(out, "ipc:///d/front", "ipc:///elsewhere"), DID_OK);
+    assert_string_equal(out, "ipc:///d/front-progress");
+    assert_int_equal(herald_address(out, "tcp://head:5555", "tcp://0.0.0.0:port"), DID_EFORMAT);
+    assert_int_equal(herald_address(out, "tcp://head:5555", ""), DID_EFORMAT);
+}
+
 int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
                                        WITH_DESK(fair),
-                                       WITH_DESK(nonsense)};
+                                       WITH_DESK(nonsense), WITH_DESK(news),
+                                       cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

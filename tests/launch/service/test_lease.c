@@ -52,6 +52,9 @@ static void heartbeats(void **state)
     assert_true(leases_expired(&all, 11, &old));
     assert_int_equal(old.serial, 1);
     assert_false(leases_expired(&all, 29, &old));
+    leases_shift(&all, 5);
+    assert_false(leases_expired(&all, 34, &old));
+    leases_shift(&all, -5);
     assert_true(leases_expired(&all, 31, &old));
     assert_int_equal(old.holder, 6);
     assert_int_equal(all.n, 0);

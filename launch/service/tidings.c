@@ -1,0 +1,51 @@
+#include "tidings.h"
+
+#include "clock.h"
+#include "report.h"
+
+json_t *tidings_counts(const store_count *c)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < STORE_STATES; i++)
+        json_object_set_new(o, store_word((store_state)i), json_integer(c->n[i]));
+    return o;
+}
+
+static json_t *tell_refused(desk *d)
+{
+    const desk_refusals *r = &d->refused;
+    socket_loss          lost = socket_losses(d->socket), deaf = herald_losses(d->herald);
+    const struct {
+        const char *word;
+        long        n;
+    } counts[] = {{"malformed", r->malformed + lost.messages},
+                  {"unknown", r->unknown},
+                  {"forbidden", r->forbidden},
+                  {"refused", r->refused},
+                  {"early", r->early},
+                  {"replayed", r->replayed},
+                  {"stale", r->stale},
+                  {"unread", r->unread + outbox_dropped(d->outbox)},
+                  {"handshakes", lost.handshakes + deaf.handshakes},
+                  {"connections", lost.connections}};
+    json_t *o = json_object();
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_object_set_new(o, counts[i].word, json_integer(counts[i].n));
+    return o;
+}
+
+/* Bytes this process holds, and has held at most. */
+static json_t *tell_memory(const desk *d)
+{
+    return json_pack("{s:I, s:I, s:I}", "held", (json_int_t)report_resident(), "peak",
+                     (json_int_t)report_peak(), "bound", (json_int_t)desk_bound(d));
+}
+
+json_t *tidings_public(desk *d)
+{
+    double      now = clock_seconds();
+    store_count all = store_counts(d->store, 0);
+    return json_pack("{s:f, s:o, s:o, s:o, s:o}", "up_s", now - d->begun, "all",
+                     tidings_counts(&all), "worlds", muster_tell(&d->muster, now), "refused",
+                     tell_refused(d), "memory", tell_memory(d));
+}
