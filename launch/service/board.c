@@ -83,7 +83,7 @@ static void worlds(FILE *to, const json_t *list, int most)
 {
     size_t        i;
     const json_t *w;
-    fprintf(to, "\n%-16s %-16s %5s %5s %6s %8s %8s %5s %6s\n", "world", "slurm job", "row", "draft",
+    fprintf(to, "\n%-16s %-16s %4s %5s %6s %7s %8s %4s %6s\n", "world", "slurm job", "row", "draft",
             "refine", "passes", "tokens/s", "wire", "silent");
     json_array_foreach(list, i, w)
     {
@@ -93,7 +93,7 @@ static void worlds(FILE *to, const json_t *list, int most)
             break;
         }
         snprintf(row, sizeof row, "%lld/%lld", whole(w, "row"), whole(w, "rows"));
-        fprintf(to, "%-16s %-16s %5s %5lld %6lld %8lld %8.1f %4.0f%% %5.0fs\n",
+        fprintf(to, "%-16s %-16s %4s %5lld %6lld %7lld %8.1f %3.0f%% %5.0fs\n",
                 shown(host, w, "host", 16), *text(w, "slurm") ? shown(slurm, w, "slurm", 16) : "-",
                 row, whole(w, "drafting"), whole(w, "refining"), whole(w, "passes"),
                 real(w, "tokens_per_s"), 100 * real(w, "wire_exposed"), real(w, "silent_s"));
