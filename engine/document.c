@@ -53,7 +53,7 @@ status document_open(document **out, int capacity, const int32_t *given, int32_t
 static status reserve_nll(document *d)
 {
     bool measured = false;
-    for (int k = 0; k < d->n_stages; k++) measured = measured || d->stage[k].work != WORK_DENOISE;
+    for (int k = 0; k < d->n_stages; k++) measured = measured || stage_measures(&d->stage[k]);
     if (!measured) return DID_OK;
     d->nll = malloc((size_t)d->capacity * sizeof *d->nll);
     if (!d->nll)

@@ -17,11 +17,13 @@ typedef enum { POLICY_LOWEST, POLICY_RANDOM, POLICY_POSTHOC } policy;      /* wh
 typedef enum { CONFIDENCE_RAW, CONFIDENCE_NUCLEUS } confidence;
 typedef enum { NUCLEUS_EXCLUSIVE, NUCLEUS_INCLUSIVE } nucleus_rule;
 
-/* What a stage does. Measurements change no token; they fill the document's `nll`. */
+/* What a stage does. Measurements change no token; they fill the document's `nll`. A found stage
+ * stands for the text that a document begins with: it is over before the document is taken up. */
 typedef enum {
     WORK_DENOISE, /* draft or refine */
     WORK_SCORE,   /* -log p of every token given those before it, by a causal model */
-    WORK_BOUND    /* the diffusion model's own bound on it, averaged over `steps` noise draws */
+    WORK_BOUND,   /* the diffusion model's own bound on it, averaged over `steps` noise draws */
+    WORK_FOUND    /* somebody else wrote it */
 } stage_work;
 
 typedef struct stage {
@@ -39,6 +41,11 @@ typedef struct stage {
     double       temperature;  /* 0 = the most probable token */
     confidence   confidence;   /* which probability the snapshot records */
 } stage;
+
+static inline bool stage_measures(const stage *s)
+{
+    return s->work == WORK_SCORE || s->work == WORK_BOUND;
+}
 
 /* The stage's block size for a document of `length` positions. Local. */
 static inline int stage_block(const stage *s, int length)

@@ -8,7 +8,7 @@
 
 static bool measures(const document *d)
 {
-    return d->stage[d->at].work != WORK_DENOISE;
+    return stage_measures(&d->stage[d->at]);
 }
 
 static bool in_blocks(const document *d)

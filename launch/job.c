@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
+#include "drafts.h"
 #include "log.h"
 
 /* ---- model and tokenizer ---- */
@@ -111,23 +112,55 @@ static status output_check(const settings *s)
 
 /* ---- stages and input ---- */
 
+/* What follows a text that is there already; how long it is its own line says. */
+static status refinements_settle(job *j, const settings *s)
+{
+    stage_defaults d = settings_stage(s);
+    stage          list[1 + STAGES_MAX] = {{.work = WORK_FOUND}};
+    int            n = 0;
+    d.found = true;
+    TRY(stages_parse(list + 1, &n, j->stages, &d, &j->models));
+    stages_text(list, n + 1, &j->models, j->stages_whole, sizeof j->stages_whole);
+    return DID_OK;
+}
+
+static status drafting_settle(job *j, const settings *s)
+{
+    stage_defaults d = settings_stage(s);
+    stage          list[STAGES_MAX];
+    int            n = 0;
+    TRY(stages_parse(list, &n, j->stages, &d, &j->models));
+    TRY(stages_check(list, n, j->length, &j->models));
+    stages_text(list, n, &j->models, j->stages_whole, sizeof j->stages_whole);
+    return DID_OK;
+}
+
 static status stages_settle(job *j, const settings *s)
 {
     const geometry *g = &j->models.shape[0];
-    stage_defaults  d = settings_stage(s);
-    stage           list[STAGES_MAX];
-    int             n = 0;
     j->length = s->length ? s->length : g->length;
     stages_default(g, j->stages, sizeof j->stages);
+    if (s->refining) snprintf(j->stages, sizeof j->stages, "L");
     if (s->stages && strlen(s->stages) >= sizeof j->stages)
         return status_fail(DID_EINVAL, "--stages: the text is longer than %d bytes",
                            STAGES_TEXT_MAX - 1);
     if (s->stages) strcpy(j->stages, s->stages);
-    status fit = stages_parse(list, &n, j->stages, &d, &j->models);
-    if (fit == DID_OK) fit = stages_check(list, n, j->length, &j->models);
-    if (fit != DID_OK) return status_at(fit, "--stages");
-    stages_text(list, n, &j->models, j->stages_whole, sizeof j->stages_whole);
-    return DID_OK;
+    status fit = s->refining ? refinements_settle(j, s) : drafting_settle(j, s);
+    return fit == DID_OK ? fit : status_at(fit, "--stages");
+}
+
+static status drafts_open(job *j, const settings *s, const input_rules *usual)
+{
+    drafts_rules rules = {.usual = usual,
+                          .after = s->after,
+                          .reseeded = s->reseeded,
+                          .traced = s->trace,
+                          .refine_window = settings_refine_window(s)};
+    int          left_out = 0;
+    status       read = drafts_read(&j->input, s->input, &rules, &left_out);
+    if (read == DID_OK && left_out > 0)
+        log_warn("job", "%d rejected or failed documents are left out", left_out);
+    return read;
 }
 
 static status input_open(job *j, const settings *s)
@@ -143,6 +176,7 @@ static status input_open(job *j, const settings *s)
                          .seed = s->seed,
                          .variable_length = s->variable_length,
                          .reject = reject};
+    if (s->refining) return drafts_open(j, s, &rules);
     if (s->prompt) return input_prompt(&j->input, s->prompt, &rules);
     if (s->input == NULL) return input_count(&j->input, s->count, &rules);
     status read = input_read(&j->input, s->input, &rules);

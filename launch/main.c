@@ -8,6 +8,7 @@
 #include "cmd_cancel.h"
 #include "cmd_generate.h"
 #include "cmd_keys.h"
+#include "cmd_refine.h"
 #include "cmd_results.h"
 #include "cmd_score.h"
 #include "cmd_serve.h"
@@ -24,6 +25,7 @@
 #include "manual.h"
 #include "nearest.h"
 #include "options.h"
+#include "refine_settings.h"
 #include "roff.h"
 #include "score_settings.h"
 #include "settings.h"
@@ -36,6 +38,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {{&settings_table, cmd_generate},
+                                   {&refine_settings_table, cmd_refine},
                                    {&cmd_show_table, cmd_show},
                                    {&cmd_serve_table, cmd_serve},
                                    {&cmd_work_table, cmd_work},

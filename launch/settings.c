@@ -128,7 +128,7 @@ static bool whole_window(const char *text, int *window)
     return *end == '\0' && n >= 2 && n <= REQUEST_LENGTH_MAX;
 }
 
-static status check(const settings *s)
+status settings_check(const settings *s)
 {
     int asked = (s->input != NULL) + (s->prompt != NULL) + (s->count > 0), window;
     if (s->model == NULL)
@@ -155,7 +155,7 @@ status settings_read(settings *out, options **said, int argc, char *const *argv)
 {
     memset(out, 0, sizeof *out);
     TRY(options_read(said, &settings_table, out, argc, argv));
-    TRY(check(out));
+    TRY(settings_check(out));
     if (out->input == NULL && out->prompt == NULL && out->count == 0) out->count = 1;
     return DID_OK;
 }

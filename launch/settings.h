@@ -1,4 +1,5 @@
-/* settings.h - the options of `did generate`, as the user gave them. */
+/* settings.h - the options of `did generate` (and of commands that run documents through the same
+ * machine), as the user gave them. */
 #ifndef DID_SETTINGS_H
 #define DID_SETTINGS_H
 
@@ -32,6 +33,10 @@ typedef struct settings {
     const char *precision, *kernels;
     double      maxh, stall_s;
 
+    bool        refining; /* `did refine`: the input holds texts */
+    bool        reseeded; /* and the user named a seed */
+    int         after;    /* of a traced record: the stage whose text is refined, from 1; 0: last */
+
     bool        watch, quiet;
     double      progress_interval_s;
     const char *options;
@@ -42,6 +47,9 @@ extern const option_table settings_table;
 /* Read the words after `did generate` and see that they agree with each other. Fails DID_EINVAL
  * with one sentence. `out` borrows from *said, which the caller closes. Local. */
 status settings_read(settings *out, options **said, int argc, char *const *argv);
+
+/* Do settings agree with each other? Fails DID_EINVAL with one sentence. Local. */
+status settings_check(const settings *s);
 
 /* What holds where a stage is silent. Local. */
 stage_defaults settings_stage(const settings *s);

@@ -303,6 +303,8 @@ static status unpack_standing(document *d, const json_t *o, bool finished,
     TRY(field_flag(o, "entered", &d->entered));
     TRY(field_word(o, "finish", finishes, sizeof finishes / sizeof finishes[0], &finish_at));
     d->finish = (finish)finish_at;
+    if (!finished && d->stage[d->at].work == WORK_FOUND)
+        return status_fail(DID_EFORMAT, "stage: found %d, which is over: its text was there", d->at);
     if ((d->finish != FINISH_NONE) != finished)
         return status_fail(DID_EFORMAT, "finish: found \"%s\" in a document that is %s",
                            finishes[finish_at], finished ? "finished" : "on its way");

@@ -154,10 +154,22 @@ static json_t *model_value(const record_rules *rules)
 
 static json_t *trace_value(const request *r, const document *d, const record_rules *rules)
 {
-    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o}", "mask_id", rules->parcels.ids.mask_id,
-                     "end_id", rules->end_id, "given", field_from_ids(r->given, r->length), "ids",
+    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "mask_id", rules->parcels.ids.mask_id,
+                     "end_id", rules->end_id, "key", field_from_hex(r->key), "given", field_from_ids(r->given, r->length), "ids",
                      field_from_ids(d->token, d->length), "left", parcel_left(d), "draws",
                      parcel_draws(d));
+}
+
+/* Where more is given than a prompt in front, its count does not say what: 1 for each such token. */
+static json_t *given_value(const request *r, int n)
+{
+    json_t *array = json_array();
+    int     bad = array == NULL;
+    for (int i = 0; i < n && !bad; i++)
+        bad |= json_array_append_new(array, json_integer(r->given[i] >= 0));
+    if (!bad) return array;
+    json_decref(array);
+    return NULL;
 }
 
 static json_t *reason_value(const document *d)
@@ -181,6 +193,8 @@ static status make_line(char **line, const request *r, const document *d, const 
     bad |= json_object_set_new(o, "finish_reason", json_string(finish_reason));
     if (d->reason[0]) bad |= json_object_set_new(o, "error", reason_value(d));
     bad |= json_object_set_new(o, "prompt_tokens", json_integer(r->prompt_tokens));
+    if (!d->traced && prompt_end(r, r->length) < r->prompt_tokens)
+        bad |= json_object_set_new(o, "given", given_value(r, d->length));
     if (rules->ids || !rules->words)
         bad |= json_object_set_new(o, "ids", field_from_ids(d->token, d->length));
     bad |= json_object_set_new(o, "rejections", json_integer(d->attempt));

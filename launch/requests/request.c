@@ -11,6 +11,7 @@ void request_clear(request *r)
     free(r->stop);
     free(r->given);
     free(r->custom_id);
+    document_close(&r->draft);
     memset(r, 0, sizeof *r);
 }
 
@@ -63,6 +64,7 @@ static uint64_t content_of(const request *r)
     h = hash_number(h, (uint64_t)r->reject.restarts);
     h = hash_number(h, (uint64_t)r->n_stop);
     for (int i = 0; i < r->n_stop; i++) h = hash_text(h, r->stop[i]);
+    if (r->found != 0) h = hash_number(h, r->found);
     return h;
 }
 

@@ -32,6 +32,9 @@ typedef struct request {
     reject_rule reject;
     char      **stop;            /* stop strings; the text ends before the first of them */
     int         n_stop;
+    document   *draft;           /* the text it begins with and where it stands; NULL: from nothing.
+                                    Stays with the front-end: leaders get it as a checkpoint */
+    uint64_t    found;           /* hash of that text; 0: none */
     uint64_t    content;         /* hash of everything above but custom_id: same id, other content
                                     is a conflict */
 } request;

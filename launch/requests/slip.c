@@ -9,7 +9,7 @@
 
 enum { STEPS_MAX = 1 << 30 };
 
-static const char *const works[] = {"denoise", "score", "bound"};
+static const char *const works[] = {"denoise", "score", "bound", "found"};
 static const char *const policies[] = {"lowest", "random", "posthoc"};
 static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold"};
 static const char *const orders[] = {"random", "left", "confident"};
@@ -72,11 +72,12 @@ status slip_pack(char **text, const request *r)
                                          r->reject.window, "nats", r->reject.nats, "restarts",
                                          r->reject.restarts));
     bad |= json_object_set_new(object, "stop", stops);
+    if (r->found != 0) bad |= json_object_set_new(object, "found", field_from_hex(r->found));
     bad |= json_object_set_new(object, "content", field_from_hex(r->content));
     return dump(text, object, bad);
 }
 
-/* A stage that measures says so and has no settings of sampling. */
+/* A stage that does not draw says so and has no settings of sampling. */
 static status unpack_measure(stage *s, const json_t *o)
 {
     int measure_at;
@@ -85,7 +86,7 @@ static status unpack_measure(stage *s, const json_t *o)
     return field_int(o, "steps", s->work == WORK_BOUND ? 1 : 0, STEPS_MAX, &s->steps);
 }
 
-static status unpack_stage(stage *s, const json_t *o, int n_models)
+status slip_read_stage(stage *s, const json_t *o, int n_models)
 {
     int policy_at, sampler_at, order_at, rule_at, confidence_at;
     TRY(field_int(o, "model", 0, n_models - 1, &s->model));
@@ -123,7 +124,7 @@ static status unpack_stages(request *out, const json_t *o, int n_models)
     if (n < 1 || n > STAGES_MAX)
         return status_fail(DID_EFORMAT, "stages: found %zu, expected 1 to %d", n, STAGES_MAX);
     for (size_t k = 0; k < n; k++) {
-        status s = unpack_stage(&out->stage[k], json_array_get(array, k), n_models);
+        status s = slip_read_stage(&out->stage[k], json_array_get(array, k), n_models);
         if (s != DID_OK) return status_at(s, "stage %zu", k + 1);
     }
     out->n_stages = (int)n;
@@ -181,6 +182,7 @@ static status unpack_request(request *out, const json_t *o, const slip_rules *ru
     TRY(field_real(reject, "nats", 0, HUGE_VAL, &out->reject.nats));
     TRY(field_int(reject, "restarts", 0, STEPS_MAX, &out->reject.restarts));
     TRY(unpack_stops(out, o));
+    if (json_object_get(o, "found")) TRY(field_hex(o, "found", &out->found));
     uint64_t content;
     TRY(field_hex(o, "content", &content));
     request_seal(out);

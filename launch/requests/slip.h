@@ -27,8 +27,12 @@ status slip_pack(char **text, const request *r);
  * DID_EFORMAT or DID_ENOMEM. Local. */
 status slip_unpack(request *out, const char *text, size_t size, const slip_rules *rules);
 
-/* A stage's settings as an object; `block` is the size to tell. A stage that measures has "work" and
- * none of the settings of sampling. NULL when out of memory. Local. */
+/* A stage's settings as records and slips hold them. Handles are below `n_models`. Fails DID_EFORMAT.
+ * Local. */
+status slip_read_stage(stage *s, const json_t *o, int n_models);
+
+/* A stage's settings as an object; `block` is the size to tell. One that does not draw has "work"
+ * and none of the settings of sampling. NULL when out of memory. Local. */
 json_t *slip_stage(const stage *s, int block);
 
 #endif

@@ -213,8 +213,8 @@ status stages_parse(stage *out, int *n, const char *text, const stage_defaults *
         if (*n == STAGES_MAX)
             return status_fail(DID_EINVAL, "stages \"%.80s\": more than %d stages", text,
                                STAGES_MAX);
-        status s = stage_read(&out[*n], one, d, m, *n == 0);
-        if (s != DID_OK) return status_at(s, "stage %d (%s)", *n + 1, word);
+        status s = stage_read(&out[*n], one, d, m, *n == 0 && !d->found);
+        if (s != DID_OK) return status_at(s, "stage %d (%s)", *n + 1 + d->found, word);
         (*n)++;
     }
     return DID_OK;
@@ -245,7 +245,7 @@ status stages_check(const stage *s, int n, int length, const models *m)
                                "stage %d: block %d does not divide the length %d; %s would", k + 1,
                                block, length, near);
         }
-        int before = k ? stage_block(&s[k - 1], length) : 0;
+        int before = k && s[k - 1].work != WORK_FOUND ? stage_block(&s[k - 1], length) : 0;
         if (block < before)
             return status_fail(DID_EINVAL,
                                "stage %d: block %d is smaller than the %d of the stage before; %d "
@@ -293,6 +293,7 @@ static const char *number(char *text, size_t size, double x)
 
 static size_t stage_text(const stage *s, bool draft, const models *m, char *text, size_t size)
 {
+    if (s->work == WORK_FOUND) return (size_t)snprintf(text, size, "found");
     char block[16] = "L", remask[40] = "", p[32], T[32], steps[40] = "", way[32] = "";
     if (s->block != STAGE_BLOCK_WHOLE) snprintf(block, sizeof block, "%d", s->block);
     if (!draft) {

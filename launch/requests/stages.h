@@ -1,7 +1,8 @@
 /* stages.h - the text of `--stages` and the stages it stands for.
  *
  *   stages = stage { "," stage }
- *   stage  = block [ ":" remask ] { ":" setting }       the first stage drafts: no remask share
+ *   stage  = block [ ":" remask ] { ":" setting }       the first stage drafts: no remask share (but
+ *                                                     where the text is there already, none does)
  *   block  = "L" (the document's length) | a whole number of tokens
  *   remask = share of the free positions reopened, 0 .. 1; 0.25 where silent
  *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps]
@@ -14,6 +15,7 @@
 #ifndef DID_STAGES_H
 #define DID_STAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "models.h"
@@ -31,6 +33,7 @@ typedef struct stage_defaults {
     double       temperature;
     policy       policy;
     confidence   confidence;
+    bool         found;     /* the text is there already: it counts as stage 1, and no other drafts */
 } stage_defaults;
 
 enum { STAGES_TEXT_MAX = 4096 };

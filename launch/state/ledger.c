@@ -238,6 +238,7 @@ status ledger_take(ledger *l, int64_t *serial, char **checkpoint)
     const request *r = &l->requests[l->next];
     if (l->state) TRY(store_find(l->state, l->job, r->custom_id, r->sample, &found));
     *checkpoint = found.text;
+    if (r->draft && !*checkpoint) TRY(parcel_pack(checkpoint, r->draft, r));
     l->stand[l->next] = OUT;
     *serial = l->next++;
     return DID_OK;

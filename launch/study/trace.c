@@ -136,6 +136,7 @@ static status title_of(char **out, const json_t *s, int k, int length)
     char        where[64], reopen[80] = "", how[80];
     const char *way = word_of(s, "sampler");
     int         block = count_of(s, "block");
+    if (!strcmp(word_of(s, "work"), "found")) return say(out, "stage %d: found", k + 1);
     if (block >= length) snprintf(where, sizeof where, "the whole at once");
     else snprintf(where, sizeof where, "blocks of %d", block);
     if (k > 0)
@@ -298,7 +299,8 @@ static status read_stages(view *v, const json_t *record)
         return unlike(stages, "settings stages", "one to eight stages, and a cost for each");
     for (size_t k = 0; k < n; k++) {
         const json_t *one = json_array_get(stages, k);
-        if (json_object_get(one, "work")) continue; /* it measured, and changed no token */
+        const char   *work = json_string_value(json_object_get(one, "work"));
+        if (work && strcmp(work, "found")) continue; /* it measured, and changed no token */
         view_stage *s = &v->stage[v->n_stages++];
         TRY(title_of(&s->title, one, (int)k, length));
         TRY(costs_of(&s->costs, json_array_get(costs, k), (int)k));

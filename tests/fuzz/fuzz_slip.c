@@ -10,10 +10,11 @@ static const slip_rules rules = {.vocab = 64, .mask_id = 63, .n_models = 2, .len
 static void check_stage(const stage *s)
 {
     assert(s->model >= 0 && s->model < rules.n_models && s->block >= 0);
-    assert(s->work == WORK_DENOISE || s->work == WORK_SCORE || s->work == WORK_BOUND);
+    assert(s->work >= WORK_DENOISE && s->work <= WORK_FOUND);
     assert(s->steps >= 0 && (s->work != WORK_BOUND || s->steps >= 1));
     if (s->work != WORK_DENOISE) return;
-    assert(s->sampler == SAMPLER_FHS || s->steps >= 1);
+    if (s->sampler == SAMPLER_THRESHOLD) assert(s->threshold > 0 && s->threshold <= 1);
+    else assert(s->sampler == SAMPLER_FHS || s->steps >= 1);
     assert(s->remask >= 0 && s->remask <= 1 && s->nucleus > 0 && s->nucleus <= 1);
     assert(s->temperature >= 0 && isfinite(s->temperature));
 }

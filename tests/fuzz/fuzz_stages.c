@@ -23,10 +23,12 @@ static void check(const stage *s, bool draft)
     assert(s->remask >= 0 && s->remask <= 1 && (!draft || s->remask == 0));
     assert(s->nucleus > 0 && s->nucleus <= 1);
     assert(s->temperature >= 0 && s->temperature <= 100);
-    assert(s->sampler <= SAMPLER_QUOTA && s->order <= ORDER_CONFIDENT);
+    assert(s->sampler <= SAMPLER_THRESHOLD && s->order <= ORDER_CONFIDENT);
     assert(s->policy <= POLICY_POSTHOC && s->confidence <= CONFIDENCE_NUCLEUS);
     assert(s->rule <= NUCLEUS_INCLUSIVE && s->work == WORK_DENOISE);
-    assert(s->sampler == SAMPLER_FHS ? s->steps == 0 : s->steps >= 1);
+    bool stepped = s->sampler == SAMPLER_ANCESTRAL || s->sampler == SAMPLER_QUOTA;
+    assert(stepped ? s->steps >= 1 : s->steps == 0);
+    assert(s->sampler == SAMPLER_THRESHOLD ? s->threshold > 0 && s->threshold <= 1 : s->threshold == 0);
 }
 
 static bool same(const stage *a, const stage *b)

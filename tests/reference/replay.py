@@ -231,6 +231,14 @@ class State:
         self.snapshot = np.full(len(prompt), np.inf)
         self.measured = np.zeros(len(prompt), bool)  # the snapshot is ours, the record has none
 
+    def find(self, draws, left):
+        """The text was there, with a confidence for every token that was not given, or for none: then
+        no stage may look for the least before they are measured."""
+        self.ids, free = np.array(left), ~self.given
+        need(len(draws) in (0, free.sum()), "a found text has confidences of some tokens only")
+        self.snapshot = np.where(free, np.nan, np.inf)
+        self.snapshot[draws.position] = draws.snapshot
+
     def reopen(self, draws, stage, model, settings, tolerance):
         """Check which positions a refinement reopened; returns them as a mask."""
         free, masked = ~self.given, np.zeros(len(self.ids), bool)
@@ -246,6 +254,7 @@ class State:
             self.snapshot, self.measured = np.where(free, measured, np.inf), free.copy()
         if stage["policy"] == "random":
             return masked
+        need(not np.isnan(self.snapshot).any(), "confidences were compared that nobody knew")
         if self.measured.any():
             least, most = self.snapshot[~masked].min(), self.snapshot[masked].max(initial=0)
             need(most <= least + tolerance.confidence, f"a position of confidence {most:.6g} was "
@@ -321,6 +330,9 @@ def replay(record, models, tolerance, totals):
         model = models[stage["model"]]
         need(trace["mask_id"] == model.mask_id, f"mask_id {trace['mask_id']} is not the model's")
         draws = Draws([row for row in trace["draws"] if row[0] == k])
+        if stage.get("work") == "found":
+            state.find(draws, trace["left"][k])
+            continue
         try:
             length, masked = len(state.ids), ~state.given
             check_columns(draws, length, model, tolerance)
