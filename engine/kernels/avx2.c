@@ -146,8 +146,47 @@ INLINE vd vd_from_floats_part(const float *x, int n)
 
 #include "wide.inc"
 
+#include "wide_strip.inc"
+
 #include "wide_attend.inc"
 #include "wide_linear.inc"
+
+typedef float left;
+
+INLINE vf rounded(vf v)
+{
+    __m256i bits = _mm256_castps_si256(v);
+    __m256i even = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i near = _mm256_add_epi32(bits, _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff)));
+    __m256i none = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    __m256i kept = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    near         = _mm256_blendv_epi8(near, kept, none);
+    return _mm256_castsi256_ps(_mm256_and_si256(near, _mm256_set1_epi32((int)0xffff0000)));
+}
+
+INLINE void left_store(left *to, vf v, int n)
+{
+    store(to, rounded(v), n);
+}
+
+/* Where a product need not be of two bf16, the left side keeps all its bits. */
+INLINE void left_keep(left *to, vf v)
+{
+    vf_store(to, v);
+}
+
+INLINE vf widened(const uint32_t *pairs, bool high)
+{
+    __m256i both = _mm256_loadu_si256((const __m256i *)pairs);
+    if (high) return _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32((int)0xffff0000)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+}
+
+#include "wide_widened.inc"
+
+#include "wide_bf16.inc"
+
+#include "wide_attend_bf16.inc"
 
 void avx2_fill(kernels *k)
 {
@@ -161,6 +200,15 @@ void avx2_fill(kernels *k)
     k->attend       = attend;
     k->max          = max;
     k->exponentials = exponentials;
+}
+
+void avx2_fill_bf16(kernels *k)
+{
+    k->columns       = PANEL_COLUMNS;
+    k->left_bytes    = sizeof(left);
+    k->operand       = operand;
+    k->linear_packed = linear_packed;
+    k->attend        = attend_narrow;
 }
 
 #endif

@@ -1,3 +1,4 @@
+#include "bf16.h"
 #include "kernels.h"
 #include "sets.h"
 
@@ -52,21 +53,25 @@ static bool has(int id)
 #endif
 
 /* Everything here is filled once and only read afterwards. */
-enum { SETS_MAX = 4 };
+enum { SETS_MAX = 4, PRECISIONS = 2 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct shelf {
+    kernels     set[SETS_MAX]; /* best first, like `name` */
+    const char *name[SETS_MAX + 1];
+    int         n;
+} shelves[PRECISIONS];
 static struct {
-    kernels        set[SETS_MAX]; /* best first, like `name` */
-    const char    *name[SETS_MAX + 1];
-    int            n;
-    char           cpu[160], blas[96];
+    char cpu[160], blas[96];
 } room;
 
-static void add_set(const char *name, const kernels *k)
+static void add_set(precision p, const char *name, const kernels *k)
 {
-    room.set[room.n]      = *k;
-    room.set[room.n].name = name;
-    room.name[room.n]     = name;
-    room.n++;
+    struct shelf *s        = &shelves[p];
+    s->set[s->n]           = *k;
+    s->set[s->n].name      = name;
+    s->set[s->n].precision = p;
+    s->name[s->n]          = name;
+    s->n++;
 }
 
 static void describe_cpu(void)
@@ -82,42 +87,91 @@ static void describe_cpu(void)
 #endif
 }
 
+/* A set of f32, with what bf16 puts in place of its own. */
+static void add_narrow(const char *name, const kernels *f32, void (*fill)(kernels *k))
+{
+    kernels k = *f32;
+    ref_fill_bf16(&k);
+    if (fill) fill(&k);
+    add_set(PRECISION_BF16, name, &k);
+}
+
+#ifdef __x86_64__
+/* The sets of this processor, f32 and bf16; `wide` becomes the best of f32. */
+static void add_wide(kernels *wide)
+{
+    if (!has(AVX2) || !has(FMA)) return;
+    bool z = has(AVX512F) && has(AVX512BW) && has(AVX512DQ) && has(AVX512VL);
+    kernels narrow = *wide;
+    avx2_fill(&narrow);
+    *wide = narrow;
+    if (z) {
+        avx512_fill(wide);
+        add_set(PRECISION_F32, "avx512", wide);
+        if (has(AVX512_BF16)) add_narrow("avx512bf16", wide, avx512bf16_fill);
+        add_narrow("avx512", wide, avx512_fill_bf16);
+    }
+    add_set(PRECISION_F32, "avx2", &narrow);
+    add_narrow("avx2", &narrow, avx2_fill_bf16);
+}
+#endif
+
 static void prepare(void)
 {
     kernels ref;
     ref_fill(&ref);
+    kernels blas = ref;
 #ifdef __x86_64__
-    kernels wide = ref;
-    if (has(AVX2) && has(FMA) && has(AVX512F) && has(AVX512BW) && has(AVX512DQ) && has(AVX512VL)) {
-        avx512_fill(&wide);
-        add_set("avx512", &wide);
-    }
-    if (has(AVX2) && has(FMA)) {
-        avx2_fill(&wide);
-        add_set("avx2", &wide);
-    }
+    add_wide(&blas);
 #endif
     /* The best this processor has, but for its products. */
-    kernels blas = room.n > 0 ? room.set[0] : ref;
     blas_fill(&blas);
-    add_set("blas", &blas);
-    add_set("ref", &ref);
+    add_set(PRECISION_F32, "blas", &blas);
+    add_set(PRECISION_F32, "ref", &ref);
+    add_narrow("ref", &ref, NULL);
     describe_cpu();
     blas_describe(room.blas, sizeof room.blas);
 }
 
-const kernels *kernels_find(const char *name)
+const kernels *kernels_of(precision p, const char *name)
 {
     pthread_once(&once, prepare);
-    for (int i = 0; i < room.n; i++)
-        if (!name || strcmp(name, room.name[i]) == 0) return &room.set[i];
+    for (int i = 0; i < shelves[p].n; i++)
+        if (!name || strcmp(name, shelves[p].name[i]) == 0) return &shelves[p].set[i];
     return NULL;
+}
+
+const char *const *kernels_names(precision p)
+{
+    pthread_once(&once, prepare);
+    return shelves[p].name;
+}
+
+const kernels *kernels_find(const char *name)
+{
+    return kernels_of(PRECISION_F32, name);
 }
 
 const char *const *kernels_available(void)
 {
-    pthread_once(&once, prepare);
-    return room.name;
+    return kernels_names(PRECISION_F32);
+}
+
+size_t key_tile_bytes(precision p, int head_size)
+{
+    if (p == PRECISION_F32) return (size_t)KEY_TILE * (size_t)head_size * sizeof(float);
+    return (size_t)KEY_TILE * (size_t)bf16_padded(head_size) * sizeof(uint16_t);
+}
+
+size_t packed_bytes(int n, int k)
+{
+    size_t panels = ((size_t)n + COLUMNS_MAX - 1) / COLUMNS_MAX;
+    return panels * COLUMNS_MAX * ((size_t)k + (size_t)k % 2) * sizeof(uint16_t);
+}
+
+size_t operand_bytes(const kernels *k, int width)
+{
+    return ((size_t)width + (size_t)width % 2) * (size_t)k->left_bytes;
 }
 
 const char *kernels_cpu(void)

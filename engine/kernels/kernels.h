@@ -8,7 +8,9 @@
  * stands among them, or on what the others hold. A BLAS does not know this law: OpenBLAS adds the
  * rows of a group in different orders on its Haswell and Zen cores, and no panel height helps there.
  * So the wide sets bring a product of their own, and the set "blas", which is held to the law by
- * trying heights, is the yardstick beside them. All matrices are row-major f32. */
+ * trying heights, is the yardstick beside them. All matrices are row-major f32, but for what bf16.h
+ * describes: in bf16 a set multiplies packed weights by operands, and keeps keys and values in half
+ * the bytes; sums, and whatever works row by row, are f32 there too. */
 #ifndef DID_KERNELS_H
 #define DID_KERNELS_H
 
@@ -16,23 +18,32 @@
 #include <stddef.h>
 
 enum {
-    KEY_TILE = 64,  /* positions per key tile; tiles are cut at absolute multiples of it */
-    HEAD_MAX = 256  /* the widest head `attend` takes; any even width up to it will do */
+    KEY_TILE  = 64,  /* positions per key tile; tiles are cut at absolute multiples of it */
+    KEY_LANES = 16,  /* a value of bf16 is padded to a multiple of it */
+    HEAD_MAX  = 256, /* the widest head `attend` takes; any even width up to it will do */
+    COLUMNS_MAX = 64 /* no panel of a packed weight is wider, and each width divides it */
 };
+
+/* Of what is multiplied; what is added up is f32 or better. */
+typedef enum precision { PRECISION_F32, PRECISION_BF16 } precision;
+
+/* What becomes of a product: out = it + bias; an operand, gelu(it + bias); or out += it + bias. */
+typedef enum epilogue { EPILOGUE_STORE, EPILOGUE_GELU, EPILOGUE_ADD } epilogue;
 
 /* How the rows of a query see their keys: one list of consecutive key tiles of one head. Tile i
  * holds the absolute positions first_tile * KEY_TILE + i * KEY_TILE ... ; of all of them the
- * queries see positions [from, to) and nothing else. A tile holds key_tile_floats(head_size) floats
- * for K and as many for V, in the kernel set's own order, written by key_store. */
+ * queries see positions [from, to) and nothing else. A tile holds key_tile_bytes() for K and as many
+ * for V, in the kernel set's own order, written by key_store. */
 typedef struct key_tiles {
-    const float *const *k;
-    const float *const *v;
+    const void *const *k;
+    const void *const *v;
     int first_tile, n_tiles;
     int from, to;  /* absolute positions; every tile overlaps [from, to) */
 } key_tiles;
 
 typedef struct kernels {
     const char *name;       /* printed at start-up */
+    precision   precision;
     bool        any_height; /* linear is right at any number of rows, and for any slice of w */
 
     /* c[rows, n] = a[rows, k] * w[n, k]^T (+ bias[n] unless NULL). Leading dimensions are n and k;
@@ -59,13 +70,13 @@ typedef struct kernels {
                    int head_size);
 
     /* Put one key (already rotated) and one value into place 0 <= slot < KEY_TILE of a tile. */
-    void (*key_store)(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
+    void (*key_store)(void *k_tile, void *v_tile, const float *k, const float *v, int slot,
                       int head_size);
 
     /* Copy places [0, slots) of a tile from another: the cached part of a tile that a probe
      * continues in its own scratch. */
-    void (*key_copy)(float *k_tile, float *v_tile, const float *k_from, const float *v_from,
-                     int slots, int head_size);
+    void (*key_copy)(void *k_tile, void *v_tile, const void *k_from, const void *v_from, int slots,
+                     int head_size);
 
     /* out[rows, out_stride] = softmax(q k^T / sqrt(head_size)) v for one head; q[rows, q_stride].
      * All rows see the same keys. Online softmax over tiles, f32 accumulators (f64 in ref); the
@@ -80,20 +91,38 @@ typedef struct kernels {
      * sum, taken in chunks of 1024 in ascending order: the same data, the same bits. In f64. */
     double (*exponentials)(double *weight, const float *x, float peak, double scale, int n,
                            int skip);
+
+    /* What follows is there in sets of bf16 alone. A row of an operand is k numbers, and one more
+     * where k is odd, each of left_bytes; `columns` is the width of a panel of a packed weight. */
+    int columns, left_bytes;
+
+    /* out[rows] = x[rows, k] rounded to bf16, as an operand. Nothing overlaps. */
+    void (*operand)(void *out, const float *x, int rows, int k);
+
+    /* The product of a[rows], an operand of k, with w[n, k], packed with this set's columns. In
+     * `out`, as `e` says, f32 [rows, n] or an operand of n. Any number of rows; bias may be NULL. */
+    void (*linear_packed)(void *out, const void *a, const void *w, const float *bias, int rows,
+                          int n, int k, epilogue e);
 } kernels;
 
-/* Floats of one K tile (and of one V tile). Local. */
-static inline size_t key_tile_floats(int head_size)
-{
-    return (size_t)KEY_TILE * (size_t)head_size;
-}
+/* Bytes of one K tile (and of one V tile), in every set of a precision. Local. */
+size_t key_tile_bytes(precision p, int head_size);
 
-/* The set named `name`, or the best for this CPU when NULL. NULL when this CPU lacks it or nobody
- * knows it. Local. */
-const kernels *kernels_find(const char *name);
+/* Bytes of a packed weight, in every set; and of a row of an operand, in this one. Local. */
+size_t packed_bytes(int n, int k);
+size_t operand_bytes(const kernels *k, int width);
 
-/* The names this CPU can run, best first, NULL-terminated: of "avx512", "avx2", "blas" (the best
- * of the others with the linear of the BLAS) and "ref" the ones it has. Local. */
+/* The set of a precision named `name`, or the best for this CPU when NULL. NULL when this CPU lacks
+ * it or nobody knows it. Local. */
+const kernels *kernels_of(precision p, const char *name);
+
+/* The names this CPU can run, best first, NULL-terminated: in f32 of "avx512", "avx2", "blas" (the
+ * best of the others with the linear of the BLAS) and "ref" the ones it has; in bf16 of
+ * "avx512bf16", "avx512", "avx2" and "ref". Local. */
+const char *const *kernels_names(precision p);
+
+/* The same in f32. Local. */
+const kernels     *kernels_find(const char *name);
 const char *const *kernels_available(void);
 
 /* Heights of the row panels that `linear` may be given for a weight [n, k]: `small` for few rows,

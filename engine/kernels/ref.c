@@ -1,3 +1,4 @@
+#include "bf16.h"
 #include "sets.h"
 
 #include <assert.h>
@@ -72,32 +73,45 @@ static void rotate(float *x, int stride, const float *cosine, const float *sine,
 }
 
 /* Here both tiles are [KEY_TILE][head_size]. */
-static void key_store(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
+static void key_store(void *k_tile, void *v_tile, const float *k, const float *v, int slot,
                       int head_size)
 {
-    memcpy(k_tile + (size_t)slot * head_size, k, (size_t)head_size * sizeof *k);
-    memcpy(v_tile + (size_t)slot * head_size, v, (size_t)head_size * sizeof *v);
+    size_t place = (size_t)slot * head_size;
+    memcpy((float *)k_tile + place, k, (size_t)head_size * sizeof *k);
+    memcpy((float *)v_tile + place, v, (size_t)head_size * sizeof *v);
 }
 
-static void key_copy(float *k_tile, float *v_tile, const float *k_from, const float *v_from,
-                     int slots, int head_size)
+static void key_copy(void *k_tile, void *v_tile, const void *k_from, const void *v_from, int slots,
+                     int head_size)
 {
-    memcpy(k_tile, k_from, (size_t)slots * head_size * sizeof *k_tile);
-    memcpy(v_tile, v_from, (size_t)slots * head_size * sizeof *v_tile);
+    memcpy(k_tile, k_from, (size_t)slots * head_size * sizeof(float));
+    memcpy(v_tile, v_from, (size_t)slots * head_size * sizeof(float));
+}
+
+/* The key and the value in one place of their tiles. */
+typedef void reader(float *k, float *v, const void *k_tile, const void *v_tile, int slot,
+                    int head_size);
+
+static void read_key(float *k, float *v, const void *k_tile, const void *v_tile, int slot,
+                     int head_size)
+{
+    size_t place = (size_t)slot * head_size;
+    memcpy(k, (const float *)k_tile + place, (size_t)head_size * sizeof *k);
+    memcpy(v, (const float *)v_tile + place, (size_t)head_size * sizeof *v);
 }
 
 /* Softmax while walking: `peak` is the largest score so far, and what was summed before a new peak
  * came is scaled down to it. */
-static void attend_row(float *out, const float *q, const key_tiles *keys, int head_size)
+static void attend_row(float *out, const float *q, const key_tiles *keys, int head_size,
+                       reader *read)
 {
     double sum[HEAD_MAX] = {0}, total = 0, peak = -INFINITY;
+    float  k[HEAD_MAX], v[HEAD_MAX];
 
     for (int position = keys->from; position < keys->to; position++) {
-        size_t       tile  = (size_t)(position / KEY_TILE - keys->first_tile);
-        size_t       place = (size_t)(position % KEY_TILE) * head_size;
-        const float *k     = keys->k[tile] + place;
-        const float *v     = keys->v[tile] + place;
-        double       score = 0;
+        size_t tile  = (size_t)(position / KEY_TILE - keys->first_tile);
+        double score = 0;
+        read(k, v, keys->k[tile], keys->v[tile], position % KEY_TILE, head_size);
         for (int i = 0; i < head_size; i++)
             score += (double)q[i] * k[i];
         score /= sqrt(head_size);
@@ -121,7 +135,8 @@ static void attend(float *out, int out_stride, const float *q, int q_stride, int
 {
     assert(head_size <= HEAD_MAX);
     for (int r = 0; r < rows; r++)
-        attend_row(out + (size_t)r * out_stride, q + (size_t)r * q_stride, keys, head_size);
+        attend_row(out + (size_t)r * out_stride, q + (size_t)r * q_stride, keys, head_size,
+                   read_key);
 }
 
 static float max(const float *x, int n, int skip)
@@ -164,4 +179,75 @@ void ref_fill(kernels *k)
         .max          = max,
         .exponentials = exponentials,
     };
+}
+
+/* ---- bf16 ----------------------------------------------------------------------------------- */
+
+/* An operand keeps its numbers as f32, rounded. */
+static void operand(void *out, const float *x, int rows, int k)
+{
+    float *to = out;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < k + k % 2; i++)
+            *to++ = i < k ? bf16_widen(bf16_round(x[(size_t)r * k + i])) : 0;
+}
+
+/* A panel has one column, so a packed weight lies there row by row. */
+static double dot(const float *a, const uint16_t *w, int k)
+{
+    double sum = 0;
+    for (int i = 0; i < k; i++)
+        sum += (double)a[i] * bf16_widen(w[i]);
+    return sum;
+}
+
+static void linear_packed(void *out, const void *a, const void *w, const float *bias, int rows,
+                          int n, int k, epilogue e)
+{
+    size_t wide = (size_t)(k + k % 2), out_wide = (size_t)(e == EPILOGUE_GELU ? n + n % 2 : n);
+    for (int r = 0; r < rows; r++) {
+        float *to = (float *)out + (size_t)r * out_wide;
+        for (int j = 0; j < n; j++) {
+            const float    *x = (const float *)a + (size_t)r * wide;
+            const uint16_t *y = (const uint16_t *)w + (size_t)j * wide;
+            float           c = (float)(dot(x, y, k) + (bias ? bias[j] : 0));
+            if (e == EPILOGUE_GELU) gelu(&c, 1, 1);
+            if (e == EPILOGUE_GELU) c = bf16_widen(bf16_round(c));
+            to[j] = e == EPILOGUE_ADD ? to[j] + c : c;
+        }
+        if ((size_t)n < out_wide) to[n] = 0;
+    }
+}
+
+static void read_pairs(float *k, float *v, const void *k_tile, const void *v_tile, int slot,
+                       int head_size)
+{
+    const uint16_t *keys   = (const uint16_t *)k_tile + (size_t)slot * 2;
+    const uint16_t *values = (const uint16_t *)v_tile +
+                             (size_t)(slot / 2) * bf16_padded(head_size) * 2 + slot % 2;
+    for (int i = 0; i < head_size; i++) {
+        k[i] = bf16_widen(keys[(size_t)(i / 2) * KEY_TILE * 2 + i % 2]);
+        v[i] = bf16_widen(values[(size_t)i * 2]);
+    }
+}
+
+static void attend_pairs(float *out, int out_stride, const float *q, int q_stride, int rows,
+                         const key_tiles *keys, int head_size)
+{
+    assert(head_size <= HEAD_MAX);
+    for (int r = 0; r < rows; r++)
+        attend_row(out + (size_t)r * out_stride, q + (size_t)r * q_stride, keys, head_size,
+                   read_pairs);
+}
+
+void ref_fill_bf16(kernels *k)
+{
+    k->any_height    = true;
+    k->key_store     = bf16_key_store;
+    k->key_copy      = bf16_key_copy;
+    k->attend        = attend_pairs;
+    k->columns       = 1;
+    k->left_bytes    = sizeof(float);
+    k->operand       = operand;
+    k->linear_packed = linear_packed;
 }

@@ -12,6 +12,15 @@ void blas_fill(kernels *k);   /* linear, no longer at any height; makes the BLAS
 void avx2_fill(kernels *k);   /* everything; x86-64 with AVX2 and FMA */
 void avx512_fill(kernels *k); /* everything; x86-64 with AVX-512 F, BW, DQ and VL */
 
+/* What bf16 adds to a set of f32, and what it puts in place of its own; the same CPUs. */
+void ref_fill_bf16(kernels *k);
+void avx2_fill_bf16(kernels *k);
+void avx512_fill_bf16(kernels *k);
+void avx512bf16_fill(kernels *k); /* beside ref_fill_bf16: everything; AVX512_BF16 as well */
+
+/* Which places of a pair of bf16 are multiplied. */
+typedef enum places { BOTH, LOW, HIGH } places;
+
 /* "OpenBLAS 0.3.21 Haswell": whose linear that is, and what core it took this CPU for. */
 void blas_describe(char *text, size_t size);
 

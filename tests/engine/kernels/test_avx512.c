@@ -1,6 +1,7 @@
-#include "laws_attend.h"
+#include "laws_bf16.h"
 
 int main(void)
 {
-    return laws_run("avx512");
+    int failed = laws_run("avx512");
+    return failed + laws_run_bf16("avx512");
 }

@@ -66,6 +66,30 @@ static void the_cpu_decides(void **state)
 #endif
 }
 
+static void bf16_has_sets_of_its_own(void **state)
+{
+    static const char *const ORDER[] = {"avx512bf16", "avx512", "avx2", "ref"};
+    (void)state;
+    const char *const *name = kernels_names(PRECISION_BF16);
+    assert_ptr_equal(kernels_of(PRECISION_BF16, NULL), kernels_of(PRECISION_BF16, name[0]));
+    int last = -1;
+    for (; *name; name++) {
+        const kernels *k = kernels_of(PRECISION_BF16, *name);
+        int            at = 0;
+        while (at < 4 && strcmp(ORDER[at], *name)) at++;
+        assert_true(at > last && at < 4);
+        last = at;
+        assert_true(k->precision == PRECISION_BF16 && k->operand && k->linear_packed);
+        assert_true(k->norm && k->rotate && k->key_store && k->key_copy && k->attend && k->max);
+        assert_true(COLUMNS_MAX % k->columns == 0 && (k->left_bytes == 2 || k->left_bytes == 4));
+    }
+    assert_int_equal(last, 3);
+    assert_null(kernels_of(PRECISION_BF16, "blas"));
+    assert_null(kernels_of(PRECISION_F32, "avx512bf16"));
+    bool said = strstr(kernels_cpu(), "avx512_bf16") && place("avx512") >= 0;
+    assert_int_equal(kernels_of(PRECISION_BF16, "avx512bf16") != NULL, said);
+}
+
 static void the_environment_does_not_choose(void **state)
 {
     (void)state;
@@ -101,6 +125,7 @@ int main(void)
         cmocka_unit_test(sets_are_found_by_name),
         cmocka_unit_test(best_comes_first),
         cmocka_unit_test(the_cpu_decides),
+        cmocka_unit_test(bf16_has_sets_of_its_own),
         cmocka_unit_test(the_environment_does_not_choose),
         cmocka_unit_test(no_operation_is_missing),
         cmocka_unit_test(cpu_and_blas_name_themselves),

@@ -1,0 +1,1 @@
+#include "bf16_cases.h"
