@@ -47,7 +47,7 @@ static uint64_t hash_committed(const company *c, int d)
     const stand *f = c->fast;
     const model *m = &f->model;
     int          first = c->s->context - 2 * c->s->block, last = first + c->s->block - 1;
-    int          bytes = (int)(key_tile_floats(m->kv.head_size) * sizeof(float));
+    int          bytes = (int)m->kv.tile_bytes;
     uint64_t     h = 0;
     for (int layer = 0; layer < m->kv.layers; layer++)
         for (int head = 0; head < m->kv.heads; head++)

@@ -10,15 +10,16 @@
 typedef struct keywork {
     keywork_kind  kind;
     int           rows, keys, head_size, tiles, copies, turn;
-    size_t        tile, set;   /* floats */
+    size_t        tile, set;   /* words of four bytes */
     float        *sets;        /* [copies][tiles][2] tiles */
     float        *q, *out;     /* [rows][head_size] */
     float        *key, *value; /* [keys][head_size], what is in the tiles */
-    const float **k, **v;      /* [tiles] of the set whose turn it is */
+    const void  **k, **v;      /* [tiles] of the set whose turn it is */
 } keywork;
 
-/* In units of verdict.h: what the tests of the kernels ask of attention. */
-static const double TOLERANCE = 34;
+/* In units of verdict.h: what the tests of the kernels ask of attention; and where queries and
+ * weights are rounded to the 8 bits of bf16, four times that rounding. */
+static const double TOLERANCE = 34, TOLERANCE_NARROW = 4 * 65536;
 
 static const char *const names[KEYWORK_COUNT] = {"key_store", "key_copy", "attend"};
 
@@ -97,7 +98,7 @@ static void check(exercise *x, verdict *v)
     size_t   n = (size_t)w->rows * (size_t)w->head_size;
     float   *sets = malloc(w->set * sizeof *sets), *want = malloc(n * sizeof *want);
     if (sets && want) {
-        const kernels *ref = kernels_find("ref");
+        const kernels *ref = kernels_of(x->kernels->precision, "ref");
         float         *first = w->sets;
         int            keys = w->kind == KEYWORK_COPY ? KEY_TILE : w->keys;
         w->turn = 0;
@@ -112,7 +113,8 @@ static void check(exercise *x, verdict *v)
         attend(x->kernels, w, first, keys, w->out);
         store(ref, w, sets, 0, keys);
         attend(ref, w, sets, keys, want);
-        verdict_floats(v, w->out, want, n, 1, TOLERANCE, "an element");
+        verdict_floats(v, w->out, want, n, 1,
+                       x->kernels->left_bytes == 2 ? TOLERANCE_NARROW : TOLERANCE, "an element");
     } else verdict_wrong(v, "no memory to check with");
     free(sets);
     free(want);
@@ -120,7 +122,8 @@ static void check(exercise *x, verdict *v)
 
 static void describe(exercise *x, const keywork *w)
 {
-    double one = (double)w->head_size * sizeof(float), floats = 0;
+    double one = (double)w->head_size * sizeof(float), floats = 0, key = one;
+    if (x->kernels->precision == PRECISION_BF16) key /= 2;
     x->op = names[w->kind];
     x->rows = w->kind == KEYWORK_COPY ? KEY_TILE - 1 : w->rows;
     x->check = check;
@@ -128,16 +131,16 @@ static void describe(exercise *x, const keywork *w)
     switch (w->kind) {
     case KEYWORK_STORE:
         x->run = run_store;
-        floats = 2.0 * w->rows;
+        floats = 2.0 * w->rows * key / one;
         break;
     case KEYWORK_COPY:
         x->run = run_copy;
-        floats = 2.0 * (KEY_TILE - 1);
+        floats = 2.0 * (KEY_TILE - 1) * key / one;
         break;
     default:
         x->run = run_attend;
         x->flops = 4.0 * w->rows * w->keys * w->head_size;
-        floats = 2.0 * w->keys + w->rows;
+        floats = 2.0 * w->keys * key / one + w->rows;
     }
     x->bytes = floats * one;
     if (w->kind == KEYWORK_ATTEND)
@@ -147,7 +150,7 @@ static void describe(exercise *x, const keywork *w)
 
 static bool borrowed(const kernels *k, keywork_kind kind)
 {
-    const kernels *ref = kernels_find("ref");
+    const kernels *ref = kernels_of(k->precision, "ref");
     if (kind == KEYWORK_STORE) return k->key_store == ref->key_store;
     return kind == KEYWORK_COPY ? k->key_copy == ref->key_copy : k->attend == ref->attend;
 }
@@ -171,7 +174,7 @@ status keywork_open(exercise *x, const kernels *k, keywork_kind kind, int rows, 
     keywork w = {.kind = kind, .rows = rows, .head_size = head_size};
     w.keys = kind == KEYWORK_ATTEND ? keys : kind == KEYWORK_STORE ? rows : 2 * KEY_TILE;
     w.tiles = (w.keys + KEY_TILE - 1) / KEY_TILE;
-    w.tile = key_tile_floats(head_size);
+    w.tile = key_tile_bytes(k->precision, head_size) / sizeof(float);
     w.set = 2 * (size_t)w.tiles * w.tile;
     w.copies = (int)(rotate_bytes / (w.set * sizeof(float))) + 1;
     size_t n = (size_t)w.tiles * KEY_TILE * (size_t)head_size, q = (size_t)rows * (size_t)head_size;

@@ -5,13 +5,13 @@
 static kvcache cache_of(const model *m, const stand_size *size)
 {
     kvcache c = {.slots = size->slots, .tiles = kvcache_tiles(size->length, m->geometry.length)};
-    c.slot_floats = kvcache_slot_floats(&m->kv, c.tiles);
+    c.slot_bytes = kvcache_slot_bytes(&m->kv, c.tiles);
     return c;
 }
 
 static size_t cache_bytes(const kvcache *c)
 {
-    return arena_round((size_t)c->slots * c->slot_floats * sizeof(float));
+    return arena_round((size_t)c->slots * c->slot_bytes);
 }
 
 static size_t work_bytes(const model *m, const stand_size *size, int tp)

@@ -62,14 +62,14 @@ static int ring_tiles(const engine_settings *s, const model *models)
     return tiles;
 }
 
-static size_t slot_floats(const engine_settings *s, const model *models)
+static size_t slot_bytes(const engine_settings *s, const model *models)
 {
-    size_t floats = 0;
+    size_t bytes = 0;
     for (int i = 0; i < s->n_models; i++) {
-        size_t need = kvcache_slot_floats(&models[i].kv, ring_tiles(s, models));
-        if (need > floats) floats = need;
+        size_t need = kvcache_slot_bytes(&models[i].kv, ring_tiles(s, models));
+        if (need > bytes) bytes = need;
     }
-    return floats;
+    return bytes;
 }
 
 static size_t decision_bytes(const engine_settings *s, const model *models)
@@ -103,11 +103,16 @@ static engine_memory measure(const engine_settings *s, const model *models)
         m.embedding += embedding;
         if (forward > workspace) workspace = forward;
     }
-    m.cache = arena_round((size_t)s->documents * slot_floats(s, models) * sizeof(float));
+    m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
     m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
     m.wire = comm_sum_bytes(s->tp, sum_floats(s, models));
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
+}
+
+static precision precision_of(const engine_settings *s)
+{
+    return s->bf16 ? PRECISION_BF16 : PRECISION_F32;
 }
 
 /* Do both read the same tokens? A model that only scores has no mask among them. */
@@ -126,6 +131,7 @@ static status read_models(model *models, const engine_settings *s, int r)
         const geometry *first = &models[0].geometry;
         TRY(geometry_read(&g, s->model[i]));
         model_split(&models[i], &g, r, s->tp);
+        model_choose(&models[i], precision_of(s));
         if (!same_tokens(&g, first))
             return status_fail(DID_EFORMAT,
                                "%s has vocabulary %d and mask id %d, expected %d and %d as in %s: "
@@ -147,13 +153,24 @@ status engine_plan(engine_memory *out, const engine_settings *s)
     return DID_OK;
 }
 
-static status refuse_kernels(const char *name, const char *const *can)
+static status refuse_kernels(const char *name, precision p)
 {
+    const char *const *can = kernels_names(p);
     char   list[128] = "";
     size_t n = 0;
     for (; *can && n < sizeof list; can++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *can);
-    return status_fail(DID_EINVAL, "kernels %s: this CPU can run %s", name, list);
+    return status_fail(DID_EINVAL, "kernels %s: in %s this CPU can run %s", name,
+                       p == PRECISION_BF16 ? "bf16" : "f32", list);
+}
+
+/* The set somebody wants, "" when nobody does. The environment may differ from host to host: that of
+ * rank 0 is heard. */
+static status ask_for_kernels(char *name, size_t size, const engine_settings *s, comm *world)
+{
+    const char *asked = s->kernels ? s->kernels : getenv("DID_KERNELS");
+    snprintf(name, size, "%s", asked ? asked : "");
+    return comm_broadcast(world, name, size, 0, EV_SETUP);
 }
 
 /* Room for `each` bytes of every rank, or a failure that all of them share. */
@@ -168,11 +185,14 @@ static status room_for_all(void **all, size_t each, comm *world)
 
 /* Kernel sets are nested: who can run more of them can run those of the weakest. All ranks of the
  * world take the best set that every one of them has, so that rows give the same bits. */
-static status choose_kernels(const kernels **out, const char *name, comm *world)
+static status choose_kernels(const kernels **out, const engine_settings *settings, comm *world)
 {
-    const char *const *mine = kernels_available();
+    precision          p = precision_of(settings);
+    const char *const *mine = kernels_names(p);
     int                count = 0, fewest, *all;
+    char               name[32] = "";
     void              *room;
+    TRY(ask_for_kernels(name, sizeof name, settings, world));
     TRY(room_for_all(&room, sizeof *all, world));
     all = room;
     while (mine[count]) count++;
@@ -181,8 +201,8 @@ static status choose_kernels(const kernels **out, const char *name, comm *world)
     for (int r = 0; s == DID_OK && r < comm_size(world); r++) fewest = smaller(fewest, all[r]);
     free(all);
     TRY(s);
-    *out = kernels_find(name ? name : mine[count - fewest]);
-    if (!*out) s = refuse_kernels(name, mine);
+    *out = kernels_of(p, *name ? name : mine[count - fewest]);
+    if (!*out) s = refuse_kernels(name, p);
     return comm_agree(world, s);
 }
 
@@ -229,9 +249,9 @@ static void sign(engine *e, const kernels *k)
     if (strcmp(k->name, "blas") == 0)
         snprintf(set, sizeof set, "%s on %s beside %s", k->name, kernels_blas(),
                  kernels_available()[0]);
-    int n = snprintf(e->signature, sizeof e->signature, "did/%d f32 %s tp=%d kernels=%s models=",
-                     ENGINE_NUMERICS, e->settings.folded ? "folded" : "unfolded", e->settings.tp,
-                     set);
+    int n = snprintf(e->signature, sizeof e->signature, "did/%d %s %s tp=%d kernels=%s models=",
+                     ENGINE_NUMERICS, e->settings.bf16 ? "bf16" : "f32",
+                     e->settings.folded ? "folded" : "unfolded", e->settings.tp, set);
     for (int i = 0; i < e->settings.n_models && n < (int)sizeof e->signature; i++)
         n += snprintf(e->signature + n, sizeof e->signature - (size_t)n, "%s%016llx", i ? "," : "",
                       (unsigned long long)e->models[i].hash);
@@ -246,7 +266,7 @@ static status furnish(engine *e, const kernels *k)
     TRY(arena_open(&e->memory, e->bytes.cache + e->bytes.workspace));
     /* First touch here, by the thread that will use it; and what was planned is what is resident. */
     memset(e->memory.base, 0, e->memory.size);
-    e->cache = (kvcache){.slot_floats = slot_floats(s, e->models),
+    e->cache = (kvcache){.slot_bytes = slot_bytes(s, e->models),
                          .slots = s->documents,
                          .tiles = ring_tiles(s, e->models)};
     e->cache.base = arena_take(&e->memory, e->bytes.cache);
@@ -293,7 +313,7 @@ static status open_all(engine *e, comm *world)
 {
     const kernels *k = NULL;
     TRY(comm_agree(world, read_models(e->models, &e->settings, e->grid.my_col)));
-    TRY(choose_kernels(&k, e->settings.kernels, world));
+    TRY(choose_kernels(&k, &e->settings, world));
     if (strcmp(k->name, "blas") == 0) TRY(same_blas(world));
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));

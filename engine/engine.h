@@ -29,7 +29,8 @@ typedef struct engine_settings {
     int         refine_window;  /* positions; 0 = the model's length */
     bool        fused_commit;   /* commit a block in the pass that begins the next one */
     bool        folded;         /* conditioning folded into the weights (the normal way) */
-    const char *kernels;        /* NULL = the best for this CPU */
+    bool        bf16;           /* weights, products and cache; else f32 */
+    const char *kernels;        /* NULL = DID_KERNELS, or else the best for this CPU */
 } engine_settings;
 
 /* What one rank will hold, known before anything is loaded. Bytes. */

@@ -68,6 +68,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
                            .refine_window = d->refine_window,
                            .fused_commit = s->commit == 0,
                            .folded = s->weights == 0,
+                           .bf16 = s->precision == 1,
                            .kernels = s->kernels};
     for (int i = 0; i < d->n_models; i++) e->model[i] = d->model[i];
 }

@@ -53,6 +53,7 @@ static void engine_settings_fill(run *r)
                                   .end_id = -1, /* of no use to texts that are there already */
                                   .fused_commit = true,
                                   .folded = true,
+                                  .bf16 = s->precision == 1,
                                   .kernels = s->kernels};
 }
 

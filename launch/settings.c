@@ -93,9 +93,10 @@ static const option table[] = {
      .help = "positions of many documents that one pass takes together"},
     {"commit", 0, OPTION_CHOICE, "fused|separate", "fused", AT(commit),
      .help = "store a finished block in the pass that begins the next, or in one of its own"},
-    {"precision", 0, OPTION_TEXT, "f32", "f32", AT(precision), .help = "of the linear layers"},
+    {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
+     .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
-     .help = "avx512, avx2 or ref; see did --version"},
+     .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
     {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),
@@ -135,11 +136,6 @@ status settings_check(const settings *s)
         return status_fail(DID_EINVAL, "--model is missing: name a checkpoint directory");
     if (asked > 1)
         return status_fail(DID_EINVAL, "found %d of --input, --prompt and -n, expected one", asked);
-    if (strcmp(s->precision, "f32"))
-        return status_fail(DID_EINVAL,
-                           "--precision: found \"%.40s\", this version computes in f32 "
-                           "only",
-                           s->precision);
     if (s->refine_window && strcmp(s->refine_window, "full") &&
         !whole_window(s->refine_window, &window))
         return status_fail(DID_EINVAL,

@@ -29,8 +29,8 @@ typedef struct settings {
     double      reject_entropy;
     uint64_t    seed;
 
-    int         tp, documents, pass_rows, commit, weights;
-    const char *precision, *kernels;
+    int         tp, documents, pass_rows, commit, weights, precision;
+    const char *kernels;
     double      maxh, stall_s;
 
     bool        refining; /* `did refine`: the input holds texts */

@@ -6,10 +6,10 @@ static int tiles_of(int from, int to)
     return (to - 1) / KEY_TILE - from / KEY_TILE + 1;
 }
 
-size_t attention_scratch_bytes(int rows, int window, int head_size)
+size_t attention_scratch_bytes(int rows, int window, size_t tile_bytes)
 {
-    size_t own = (size_t)(rows / KEY_TILE + 2) * key_tile_floats(head_size) * sizeof(float);
-    size_t lists = (size_t)((rows + window) / KEY_TILE + 3) * sizeof(float *);
+    size_t own = (size_t)(rows / KEY_TILE + 2) * tile_bytes;
+    size_t lists = (size_t)((rows + window) / KEY_TILE + 3) * sizeof(void *);
     return 2 * (arena_round(own) + arena_round(lists));
 }
 
@@ -33,15 +33,15 @@ void attention_commit(const pass *p, const projections *in, int layer, const kvs
 
 /* A probe's own tiles: from the tile of its first row on, beginning with what the cache holds of
  * that tile. */
-static void probe_tiles(const float **k_tile, const float **v_tile, const segment *s, int head,
+static void probe_tiles(const void **k_tile, const void **v_tile, const segment *s, int head,
                         const projections *in, int layer, const kvshape *shape,
                         const kvcache *cache, arena *scratch, const kernels *k)
 {
     int    hs = shape->head_size, base = s->first / KEY_TILE;
     int    n = tiles_of(s->first, s->first + s->len);
-    size_t size = key_tile_floats(hs);
-    float *own_k = arena_take(scratch, (size_t)n * size * sizeof *own_k);
-    float *own_v = arena_take(scratch, (size_t)n * size * sizeof *own_v);
+    size_t size = shape->tile_bytes;
+    char  *own_k = arena_take(scratch, (size_t)n * size);
+    char  *own_v = arena_take(scratch, (size_t)n * size);
     if (s->first % KEY_TILE != 0 && s->from < s->first)
         k->key_copy(own_k, own_v, kvcache_tile(cache, shape, s->slot, layer, head, s->first, 0),
                     kvcache_tile(cache, shape, s->slot, layer, head, s->first, 1),
@@ -63,11 +63,11 @@ static void attend(float *out, int out_stride, const float *q, int rows, const s
                    const projections *in, int layer, const kvshape *shape, const kvcache *cache,
                    arena *scratch, const kernels *k)
 {
-    size_t        mark = arena_mark(scratch);
-    int           to = s->first + s->len, n = tiles_of(s->from, to), first = s->from / KEY_TILE;
-    const float **k_tile = arena_take(scratch, (size_t)n * sizeof *k_tile);
-    const float **v_tile = arena_take(scratch, (size_t)n * sizeof *v_tile);
-    int           cached = s->kind == SEGMENT_COMMIT ? n : s->first / KEY_TILE - first;
+    size_t       mark = arena_mark(scratch);
+    int          to = s->first + s->len, n = tiles_of(s->from, to), first = s->from / KEY_TILE;
+    const void **k_tile = arena_take(scratch, (size_t)n * sizeof *k_tile);
+    const void **v_tile = arena_take(scratch, (size_t)n * sizeof *v_tile);
+    int          cached = s->kind == SEGMENT_COMMIT ? n : s->first / KEY_TILE - first;
     for (int t = 0; t < cached; t++) {
         int position = (first + t) * KEY_TILE;
         k_tile[t] = kvcache_tile(cache, shape, s->slot, layer, head, position, 0);

@@ -20,7 +20,7 @@ typedef struct projections {
 } projections;
 
 /* Scratch for one segment and head: tile pointers and the tiles a probe makes for itself. */
-size_t attention_scratch_bytes(int rows, int window, int head_size);
+size_t attention_scratch_bytes(int rows, int window, size_t tile_bytes);
 
 /* Write the keys and values of every COMMIT of the pass into its slot. Local. */
 void attention_commit(const pass *p, const projections *in, int layer, const kvshape *shape,

@@ -19,23 +19,23 @@ static status norm(loader *ld, const affine *a, const tensor *weight_of, const d
     return DID_OK;
 }
 
-static status attention(loader *ld, const model *m, layer_weights *l, const char *prefix)
+static status attention(loader *ld, model *m, int layer, const char *prefix)
 {
+    layer_weights *l = &m->layers[layer];
     int d = m->geometry.d_model, hs = m->geometry.head_size;
     int mine = m->heads.len * hs, first = m->heads.first * hs;
     const double *shift = ld->mod, *scale = ld->mod + d, *gate = ld->mod + 2 * d;
     TRY(norm(ld, &l->norm1, loader_find(ld, prefix, "norm1.weight"), shift, scale, d));
     const tensor *qkv = loader_find(ld, prefix, "attn_qkv.weight");
-    for (int third = 0; third < 3; third++)
-        TRY(loader_matrix(ld, qkv, third * d + first, mine, 0, d,
-                          l->qkv.data + (size_t)third * (size_t)mine * (size_t)d));
-    TRY(loader_input_side(ld, &l->qkv, NULL, 0));
-    TRY(loader_matrix(ld, loader_find(ld, prefix, "attn_out.weight"), 0, d, first, mine,
-                      l->out.data));
-    if (ld->folded)
-        fold_output(loader_own(l->out.data), gate, d, mine);
-    else
-        loader_narrow(l->gate1, gate, d);
+    for (int third = 0; third < 3; third++) {
+        int     at;
+        weight *w = model_third(m, layer, third, &at);
+        TRY(loader_input_side(ld, w, at, (slab){qkv, third * d + first, mine, 0, d, false}, NULL, 0));
+    }
+    TRY(loader_output_side(
+        ld, &l->out, (slab){loader_find(ld, prefix, "attn_out.weight"), 0, d, first, mine, false},
+        gate));
+    if (!ld->folded) loader_narrow(l->gate1, gate, d);
     return DID_OK;
 }
 
@@ -44,17 +44,17 @@ static status mlp(loader *ld, const model *m, layer_weights *l, const char *pref
     int           d = m->geometry.d_model, mine = m->mlp.len, first = m->mlp.first;
     const double *shift = ld->mod + 3 * d, *scale = shift + d, *gate = scale + d;
     TRY(norm(ld, &l->norm2, loader_find(ld, prefix, "norm2.weight"), shift, scale, d));
-    TRY(loader_matrix(ld, loader_find(ld, prefix, "mlp.0.weight"), first, mine, 0, d,
-                      l->up.data));
-    TRY(loader_input_side(ld, &l->up, loader_find(ld, prefix, "mlp.0.bias"), first));
-    TRY(loader_matrix(ld, loader_find(ld, prefix, "mlp.2.weight"), 0, d, first, mine,
-                      l->down.data));
+    TRY(loader_input_side(ld, &l->up, 0,
+                          (slab){loader_find(ld, prefix, "mlp.0.weight"), first, mine, 0, d, false},
+                          loader_find(ld, prefix, "mlp.0.bias"), first));
+    TRY(loader_output_side(
+        ld, &l->down, (slab){loader_find(ld, prefix, "mlp.2.weight"), 0, d, first, mine, false},
+        gate));
     TRY(loader_array(ld, loader_find(ld, prefix, "mlp.2.bias"), 0, d, l->down_bias));
     if (!ld->folded) {
         loader_narrow(l->gate2, gate, d);
         return DID_OK;
     }
-    fold_output(loader_own(l->down.data), gate, d, mine);
     fold_output(loader_own(l->down_bias), gate, d, 1);
     return DID_OK;
 }
@@ -66,9 +66,10 @@ static status head(loader *ld, model *m)
     TRY(fold_modulation(ld->mod, ld->ck, &m->geometry, ld->c, prefix, 2));
     TRY(norm(ld, &m->norm_final, loader_find(ld, prefix, "norm_final.weight"), ld->mod,
              ld->mod + d, d));
-    TRY(loader_matrix(ld, loader_find(ld, prefix, "linear.weight"), m->vocab.first, m->vocab.len,
-                      0, d, m->head.data));
-    TRY(loader_input_side(ld, &m->head, loader_find(ld, prefix, "linear.bias"), m->vocab.first));
+    TRY(loader_input_side(ld, &m->head, 0,
+                          (slab){loader_find(ld, prefix, "linear.weight"), m->vocab.first,
+                                 m->vocab.len, 0, d, false},
+                          loader_find(ld, prefix, "linear.bias"), m->vocab.first));
     return loader_matrix(ld, loader_find(ld, "backbone", "vocab_embed.embedding"), m->vocab.first,
                          m->vocab.len, 0, d, m->embedding);
 }
@@ -80,7 +81,7 @@ status bd3_load(loader *ld, model *m)
         char prefix[64];
         snprintf(prefix, sizeof prefix, "backbone.blocks.%d", i);
         TRY(fold_modulation(ld->mod, ld->ck, &m->geometry, ld->c, prefix, 6));
-        TRY(attention(ld, m, &m->layers[i], prefix));
+        TRY(attention(ld, m, i, prefix));
         TRY(mlp(ld, m, &m->layers[i], prefix));
     }
     return head(ld, m);

@@ -12,14 +12,15 @@
 enum { HEAD_ROWS = PANEL_MAX };
 
 /* The activations of a pass of T rows; read twice, to measure and to carve. Products write whole
- * panels, so every array that enters or leaves one has room for PANEL_MAX rows more. */
+ * panels, so every array that enters or leaves one has room for PANEL_MAX rows more. In bf16, h and
+ * up hold operands, whose rows may be one number longer; they have this much room in every set. */
 #define WORKSPACE(X)                                                   \
     X(x,      float,  T + PANEL_MAX, d_model)   /* residual stream  */ \
-    X(h,      float,  T + PANEL_MAX, d_model)   /* normed input     */ \
+    X(h,      float,  T + PANEL_MAX, d_model + d_model % 2) /* a product's input */ \
     X(qkv,    float,  T + PANEL_MAX, 3 * mine)  /* my heads         */ \
     X(heads,  float,  T + PANEL_MAX, mine)      /* attention output */ \
     X(part,   float,  T + PANEL_MAX, d_model)   /* sum to reduce    */ \
-    X(up,     float,  T + PANEL_MAX, columns)   /* my MLP columns   */ \
+    X(up,     float,  T + PANEL_MAX, columns + columns % 2) /* my MLP columns */ \
     X(cosine, float,  T, half)                  /* rotary angles    */ \
     X(sine,   float,  T, half)                                         \
     X(logits, float,  HEAD_ROWS, words)         /* my vocabulary    */
@@ -41,7 +42,7 @@ size_t forward_workspace_bytes(const model *m, int rows, int window, int ranks)
 #define X(name, type, rows_, cols) bytes += arena_round((size_t)(rows_) * (size_t)(cols) * sizeof(type));
     WORKSPACE(X)
 #undef X
-    size_t attention = attention_scratch_bytes(rows, window, m->geometry.head_size);
+    size_t attention = attention_scratch_bytes(rows, window, m->kv.tile_bytes);
     size_t vocabulary = vocabulary_scratch_bytes(words, ranks);
     return bytes + (attention > vocabulary ? attention : vocabulary);
 }
@@ -145,25 +146,71 @@ static void rotate(const run *r, float *x, int stride, int rows)
         r->k->rotate(x + (size_t)head * (size_t)hs, stride, r->a.cosine, r->a.sine, rows, hs);
 }
 
+static bool narrow(const run *r)
+{
+    return r->k->precision == PRECISION_BF16;
+}
+
+/* The input of the products that follow: x normed, in bf16 as an operand, a few rows at a time so
+ * that they are still near when they are rounded. */
 static void norm(run *r, const affine *a)
 {
-    r->k->norm(r->a.h, r->a.x, a->scale, a->shift, r->rows, r->m->geometry.d_model);
+    enum { FEW = 8 };
+    int    d = r->m->geometry.d_model;
+    size_t row = narrow(r) ? operand_bytes(r->k, d) : 0;
+    if (!narrow(r)) r->k->norm(r->a.h, r->a.x, a->scale, a->shift, r->rows, d);
+    for (int i = 0; row > 0 && i < r->rows; i += FEW) {
+        int some = r->rows - i < FEW ? r->rows - i : FEW;
+        r->k->norm(r->a.part, r->a.x + (size_t)i * (size_t)d, a->scale, a->shift, some, d);
+        r->k->operand((char *)r->a.h + (size_t)i * row, r->a.part, some, d);
+    }
     lap(r, SECTION_ROWWISE);
 }
 
+/* out = in W^T + bias; `in` is h, or anything that is what h is. */
 static void product(run *r, float *out, float *in, const weight *w)
 {
-    linear_apply(out, in, w, r->rows);
+    if (narrow(r)) linear_apply_narrow(out, in, w, w->bias, r->rows, EPILOGUE_STORE);
+    else linear_apply(out, in, w, r->rows);
     lap(r, SECTION_LINEAR);
 }
 
-/* Keep only the asked rows of an array of all rows. Asks ascend, so rows only move towards the
- * front. */
-static void keep_asked(const run *r, float *x, int d)
+/* gelu of the first half of the MLP: what enters the second. */
+static void product_up(run *r, const weight *w)
+{
+    if (narrow(r)) {
+        linear_apply_narrow(r->a.up, r->a.h, w, w->bias, r->rows, EPILOGUE_GELU);
+        lap(r, SECTION_LINEAR);
+        return;
+    }
+    product(r, r->a.up, r->a.h, w);
+    r->k->gelu(r->a.up, r->rows, w->n);
+    lap(r, SECTION_ROWWISE);
+}
+
+/* The rows that `in` adds to the residual stream: each rank brings a part. One rank without a gate
+ * adds them where they arise, with the additions a sum of one part and residual() would make. */
+static status add_product(run *r, float *in, const weight *w, const float *gate, const float *bias,
+                          event e)
+{
+    if (narrow(r) && comm_size(r->at->row) == 1 && !gate && w->k > 0) {
+        linear_apply_narrow(r->a.x, in, w, bias, r->rows, EPILOGUE_ADD);
+        lap(r, SECTION_LINEAR);
+        return DID_OK;
+    }
+    product(r, r->a.part, in, w);
+    TRY(sum(r, r->a.part, r->rows, e));
+    r->k->residual(r->a.x, r->a.part, gate, bias, r->rows, r->m->geometry.d_model);
+    lap(r, SECTION_ROWWISE);
+    return DID_OK;
+}
+
+/* Keep only the asked ones of rows of `bytes`. Asks ascend, so rows only move towards the front. */
+static void keep_asked(const run *r, void *x, size_t bytes)
 {
     for (int i = 0; i < r->p->n_asks; i++)
-        memmove(x + (size_t)i * (size_t)d, x + (size_t)r->p->asks[i].row * (size_t)d,
-                (size_t)d * sizeof *x);
+        memmove((char *)x + (size_t)i * bytes, (char *)x + (size_t)r->p->asks[i].row * bytes,
+                bytes);
 }
 
 static void attend(run *r, const projections *in, int layer)
@@ -197,12 +244,14 @@ static void project_last(run *r, int layer)
 {
     const model         *m = r->m;
     const layer_weights *l = &m->layers[layer];
-    int                  mine = m->last_q.n, d = m->geometry.d_model, half = m->geometry.head_size / 2;
+    int                  mine = m->last_q.n, d = m->geometry.d_model;
+    size_t               half = (size_t)(m->geometry.head_size / 2) * sizeof(float);
+    size_t               wide = (size_t)d * sizeof(float);
     norm(r, &l->norm1);
     product(r, r->a.qkv, r->a.h, &m->last_kv);
     rotate(r, r->a.qkv, 2 * mine, r->rows);
-    keep_asked(r, r->a.x, d);
-    keep_asked(r, r->a.h, d);
+    keep_asked(r, r->a.x, wide);
+    keep_asked(r, r->a.h, narrow(r) ? operand_bytes(r->k, d) : wide);
     keep_asked(r, r->a.cosine, half);
     keep_asked(r, r->a.sine, half);
     r->rows = r->p->n_asks;
@@ -223,24 +272,20 @@ static void project_last(run *r, int layer)
 static status layer_forward(run *r, int layer)
 {
     const layer_weights *l = &r->m->layers[layer];
-    int                  d = r->m->geometry.d_model;
+    float               *heads = r->a.heads;
     if (layer + 1 < r->m->geometry.n_layers)
         project(r, layer);
     else
         project_last(r, layer);
-    product(r, r->a.part, r->a.heads, &l->out);
-    TRY(sum(r, r->a.part, r->rows, EV_SUM_ATTENTION));
-    r->k->residual(r->a.x, r->a.part, l->gate1, l->out_bias, r->rows, d);
-
+    if (narrow(r)) {
+        heads = r->a.h;
+        r->k->operand(heads, r->a.heads, r->rows, l->out.k);
+        lap(r, SECTION_ROWWISE);
+    }
+    TRY(add_product(r, heads, &l->out, l->gate1, l->out_bias, EV_SUM_ATTENTION));
     norm(r, &l->norm2);
-    product(r, r->a.up, r->a.h, &l->up);
-    r->k->gelu(r->a.up, r->rows, l->up.n);
-    lap(r, SECTION_ROWWISE);
-    product(r, r->a.part, r->a.up, &l->down);
-    TRY(sum(r, r->a.part, r->rows, EV_SUM_MLP));
-    r->k->residual(r->a.x, r->a.part, l->gate2, l->down_bias, r->rows, d);
-    lap(r, SECTION_ROWWISE);
-    return DID_OK;
+    product_up(r, &l->up);
+    return add_product(r, r->a.up, &l->down, l->gate2, l->down_bias, EV_SUM_MLP);
 }
 
 static status transform(run *r, const pass *p, const forward_place *place)
@@ -258,8 +303,12 @@ static status transform(run *r, const pass *p, const forward_place *place)
 /* Logits of asked rows [first, first + n), n <= HEAD_ROWS. */
 static void head(run *r, int first, int n)
 {
-    linear_apply(r->a.logits, r->a.h + (size_t)first * (size_t)r->m->geometry.d_model, &r->m->head,
-                 n);
+    const weight *w = &r->m->head;
+    if (narrow(r))
+        linear_apply_narrow(r->a.logits, (char *)r->a.h + (size_t)first * operand_bytes(r->k, w->k),
+                            w, w->bias, n, EPILOGUE_STORE);
+    else
+        linear_apply(r->a.logits, r->a.h + (size_t)first * (size_t)w->k, w, n);
     lap(r, SECTION_LINEAR);
 }
 

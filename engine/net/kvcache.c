@@ -11,10 +11,9 @@ int kvcache_tiles(int length, int window)
     return all < sliding ? all : sliding;
 }
 
-size_t kvcache_slot_floats(const kvshape *shape, int tiles)
+size_t kvcache_slot_bytes(const kvshape *shape, int tiles)
 {
-    return 2 * (size_t)shape->layers * (size_t)shape->heads * (size_t)tiles *
-           key_tile_floats(shape->head_size);
+    return 2 * (size_t)shape->layers * (size_t)shape->heads * (size_t)tiles * shape->tile_bytes;
 }
 
 int kvcache_reach(const kvcache *c, int from)
@@ -22,12 +21,12 @@ int kvcache_reach(const kvcache *c, int from)
     return (from / KEY_TILE + c->tiles) * KEY_TILE;
 }
 
-float *kvcache_tile(const kvcache *c, const kvshape *shape, int slot, int layer, int head,
-                    int position, int v)
+void *kvcache_tile(const kvcache *c, const kvshape *shape, int slot, int layer, int head,
+                   int position, int v)
 {
     assert(slot >= 0 && slot < c->slots && layer < shape->layers && head < shape->heads);
     size_t place = (size_t)(position / KEY_TILE % c->tiles);
     size_t which = ((size_t)layer * (size_t)shape->heads + (size_t)head) * (size_t)c->tiles + place;
-    return c->base + (size_t)slot * c->slot_floats +
-           (2 * which + (size_t)v) * key_tile_floats(shape->head_size);
+    return (char *)c->base + (size_t)slot * c->slot_bytes +
+           (2 * which + (size_t)v) * shape->tile_bytes;
 }

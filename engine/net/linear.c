@@ -1,10 +1,12 @@
 #include "linear.h"
 
+#include <assert.h>
 #include <string.h>
 
 void linear_prepare(weight *w, const kernels *k, float *scratch)
 {
-    if (w->n == 0 || w->k == 0) return;
+    w->kernels = k;
+    if (w->n == 0 || w->k == 0 || k->precision == PRECISION_BF16) return;
     w->panel = linear_panel(k, w->n, w->k, scratch);
     w->product = k->linear;
     w->any_height = k->any_height;
@@ -18,15 +20,15 @@ void linear_prepare(weight *w, const kernels *k, float *scratch)
 
 /* A rank may own no columns of a layer: what it brings to the sum is no part of it. Kernels are not
  * asked, since a product without terms writes nothing in some of them. */
-static void apply_empty(float *out, const weight *w, int rows)
+static void apply_empty(float *out, const weight *w, const float *bias, int rows)
 {
     for (int r = 0; r < rows; r++)
-        for (int j = 0; j < w->n; j++) *out++ = w->bias ? w->bias[j] : 0;
+        for (int j = 0; j < w->n; j++) *out++ = bias ? bias[j] : 0;
 }
 
 void linear_apply(float *out, float *in, const weight *w, int rows)
 {
-    if (w->k == 0) apply_empty(out, w, rows);
+    if (w->k == 0) apply_empty(out, w, w->bias, rows);
     if (w->n == 0 || w->k == 0) return;
     for (int done = 0, height; done < rows; done += height) {
         int left = rows - done;
@@ -39,5 +41,25 @@ void linear_apply(float *out, float *in, const weight *w, int rows)
                    (size_t)(height - left) * (size_t)w->k * sizeof *in);
         w->product(out + (size_t)done * (size_t)w->n, in + at, w->data, w->bias, height, w->n,
                    w->k);
+    }
+}
+
+/* So many rows of an operand stay in a nearby cache while the panels of a weight pass by. */
+enum { NARROW_ROWS = 192 };
+
+void linear_apply_narrow(void *out, const void *in, const weight *w, const float *bias, int rows,
+                         epilogue e)
+{
+    const kernels *k = w->kernels;
+    assert(w->k > 0 || e == EPILOGUE_STORE);
+    if (w->k == 0) apply_empty(out, w, bias, rows);
+    if (w->n == 0 || w->k == 0) return;
+    size_t in_row = operand_bytes(k, w->k), out_row = (size_t)w->n * sizeof(float);
+    if (e == EPILOGUE_GELU) out_row = operand_bytes(k, w->n);
+    for (int done = 0; done < rows; done += NARROW_ROWS) {
+        int some = rows - done < NARROW_ROWS ? rows - done : NARROW_ROWS;
+        k->linear_packed((char *)out + (size_t)done * out_row,
+                         (const char *)in + (size_t)done * in_row, w->packed, bias, some, w->n,
+                         w->k, e);
     }
 }

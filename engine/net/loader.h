@@ -16,11 +16,21 @@ typedef struct loader {
     double           *shift;  /* [d_model] */
     double           *bias;   /* [longest bias] */
     float            *row;    /* [longest bias] */
+    float            *stage;  /* where rows wait to be packed; NULL in f32 */
+    int               columns; /* of a panel they are packed into */
     bool              folded;
 } loader;
 
-/* Scratch for loading `m` from `ck`. Fails DID_ENOMEM. Local. */
-status loader_open(loader *ld, const model *m, const checkpoint *ck, bool folded);
+/* Rows [row, row + rows) and columns [col, col + cols) of a tensor stored [out, in], or [in, out]
+ * where `transposed`. */
+typedef struct slab {
+    const tensor *of;
+    int           row, rows, col, cols;
+    bool          transposed;
+} slab;
+
+/* Scratch for loading `m` from `ck` for the set `k`. Fails DID_ENOMEM. Local. */
+status loader_open(loader *ld, const model *m, const checkpoint *ck, bool folded, const kernels *k);
 void   loader_close(loader *ld);
 
 /* The tensor "prefix.name"; the manifest has been checked. Local, borrowed. */
@@ -33,21 +43,21 @@ status loader_vector(loader *ld, const tensor *t, int first, int n, double *out)
 status loader_array(const loader *ld, const tensor *t, int first, int n, const float *into);
 void   loader_narrow(const float *into, const double *from, int n);
 
-/* w[rows, cols] from rows and columns of `t`, as stored [out, in]. Local. */
+/* into[rows, cols] from rows and columns of `t`, as stored [out, in]. Local. */
 status loader_matrix(const loader *ld, const tensor *t, int row0, int rows, int col0, int cols,
                      const float *into);
-
-/* The same from a tensor stored [in, out]: into[rows, cols] = t[col0 .., row0 ..] transposed. Local. */
-status loader_transposed(const loader *ld, const tensor *t, int row0, int rows, int col0, int cols,
-                         const float *into);
 
 /* Take ld->scale and ld->shift as the affine part of a norm: kept for folding, or written to `a` when
  * nothing is folded. Local. */
 void loader_norm(const loader *ld, const affine *a, int d);
 
-/* Finish a weight that reads that norm: bias from `bias` (may be NULL) at `first`, norm folded in.
+/* Rows [at, at + s.rows) of a weight that reads that norm: folded in, packed in bf16, and their bias
+ * from `bias` (may be NULL) at `first`. Local. */
+status loader_input_side(loader *ld, weight *w, int at, slab s, const tensor *bias, int first);
+
+/* All rows of a weight that writes to the residual stream, times `gate` where that is folded in.
  * Local. */
-status loader_input_side(loader *ld, weight *w, const tensor *bias, int first);
+status loader_output_side(loader *ld, weight *w, slab s, const double *gate);
 
 /* The loader writes where the model only reads. */
 static inline float *loader_own(const float *p)

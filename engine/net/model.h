@@ -35,27 +35,36 @@ typedef struct layer_weights {
 
 typedef struct model {
     geometry     geometry;
+    precision    precision;  /* of the weights; embeddings, norms and biases are f32 always */
     uint64_t     hash;       /* of the checkpoint's content */
     span         heads, mlp, vocab;  /* my parts */
     kvshape      kv;
     const float *embedding;  /* [vocab.len, d_model] */
     const float *positions;  /* [length, d_model] where positions are learned, else NULL */
     layer_weights *layers;   /* [n_layers] */
-    weight       last_q, last_kv;  /* the last layer's qkv in two, for wanted rows and for all */
+    weight       last_q, last_kv;  /* the last layer's qkv in two, for wanted rows and for all; in bf16
+                                    * they stand in place of the whole */
     affine       norm_final;
     weight       head;       /* [vocab.len, d_model] */
     double      *inv_freq;   /* [head_size / 2] */
     arena        memory;
 } model;
 
-/* My parts of a model on rank `r` of `size`. Local. */
+/* My parts of a model on rank `r` of `size`, in f32. Local. */
 void model_split(model *m, const geometry *g, int r, int size);
+
+/* Have a split model's weights and cache in this precision. Local. */
+void model_choose(model *m, precision p);
+
+/* Where one third (Q, K, V) of a layer's projection belongs: a weight, and its row *at in it.
+ * Local. */
+weight *model_third(model *m, int layer, int third, int *at);
 
 /* Bytes that model_open will take for them; *embedding says how many of those are the input table.
  * Local. */
 size_t model_bytes(const model *split, bool folded, size_t *embedding);
 
-/* Load rank `r` of `size`'s part of the checkpoint in `dir`. Every missing, extra or wrongly shaped
+/* Load rank `r` of `size`'s part of the checkpoint in `dir`, in the precision of `k`. Every missing, extra or wrongly shaped
  * tensor is a DID_EFORMAT that names it, found and expected. Local: ranks agree afterwards. */
 status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                   const kernels *k);

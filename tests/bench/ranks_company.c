@@ -106,7 +106,7 @@ static void linear_off(float *c, const float *a, const float *w, const float *bi
 }
 
 /* Keys of every second call go astray: which ones depends on the company. */
-static void store_astray(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
+static void store_astray(void *k_tile, void *v_tile, const float *k, const float *v, int slot,
                          int head_size)
 {
     static unsigned calls;

@@ -110,13 +110,13 @@ static double exponentials_wrong(double *weight, const float *x, float peak, dou
     return best->exponentials(weight, x, peak, scale, n, -1);
 }
 
-static void store_wrong(float *k_tile, float *v_tile, const float *k, const float *v, int slot,
+static void store_wrong(void *k_tile, void *v_tile, const float *k, const float *v, int slot,
                         int head_size)
 {
     if (slot != 2) best->key_store(k_tile, v_tile, k, v, slot, head_size);
 }
 
-static void copy_wrong(float *k_tile, float *v_tile, const float *k_from, const float *v_from,
+static void copy_wrong(void *k_tile, void *v_tile, const void *k_from, const void *v_from,
                        int slots, int head_size)
 {
     best->key_copy(k_tile, v_tile, k_from, v_from, slots - 1, head_size);

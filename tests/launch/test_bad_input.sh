@@ -80,10 +80,12 @@ generate 2 'unknown option --lenght: did you mean --length?' --lenght 5
 generate 2 '--length: found "five", expected a whole number from 2 to 131072' --length five
 generate 2 '--nucleus: found "0", expected a number above 0 and at most 1' --nucleus 0
 generate 2 'found 2 of --input, --prompt and -n, expected one' --prompt x -n 1
-generate 2 '--precision: found "bf16", this version computes in f32 only' --precision bf16
+generate 2 '--precision: found "f16", expected one of f32|bf16' --precision f16
 generate 2 "--watch and --quiet exclude each other" --watch
 on_ranks 2 '--watch: stderr is no terminal' generate --model "$model" --watch
-generate 2 'kernels abacus: this CPU can run' --kernels abacus --length 8
+generate 2 'kernels abacus: in f32 this CPU can run' --kernels abacus --length 8
+generate 2 'kernels blas: in bf16 this CPU can run' --kernels blas --precision bf16 --length 8
+DID_KERNELS=abacus generate 2 'kernels abacus: in f32 this CPU can run' --length 8
 printf 'length 8\n\nlenght 9\n' >"$work/set"
 generate 2 "$work/set:3: unknown option lenght: did you mean length?" --options "$work/set"
 

@@ -92,8 +92,7 @@ static void what_does_not_go_together(void **state)
         {"--model D --prompt x -n 3", "found 2 of --input, --prompt and -n, expected one"},
         {"--model D --prompt x --input y -n 3",
          "found 3 of --input, --prompt and -n, expected one"},
-        {"--model D --precision bf16",
-         "--precision: found \"bf16\", this version computes in f32 only"},
+        {"--model D --precision f16", "--precision: found \"f16\", expected one of f32|bf16"},
         {"--model D --refine-window wide", "--refine-window: found \"wide\", expected full or a "
                                            "whole number of tokens from 2 to 131072"},
         {"--model D --refine-window 1", "--refine-window: found \"1\", expected full or a whole "

@@ -164,6 +164,68 @@ static void agrees_with_every_kernel_set(void **state)
         if (comm_size(world) == 1) all_goldens(1, true, *name, 5);
 }
 
+/* Divergence of `have` from the reference `want`, over the real tokens. */
+static double divergence(const float *have, const float *want, int vocab)
+{
+    double a = logsumexp(have, vocab - 1), b = logsumexp(want, vocab - 1), sum = 0;
+    for (int i = 0; i < vocab - 1; i++) sum += exp(want[i] - b) * ((want[i] - b) - (have[i] - a));
+    return sum;
+}
+
+/* The rows whose whole distribution the reference gives: their number, and the sum over them. */
+static int diverge(rig *r, int test_case, double *sum)
+{
+    char name[16];
+    int  n, n_rows, rows, vocab, block = test_case < 4 ? BLOCK : LENGTH;
+    snprintf(name, sizeof name, "c%d", test_case);
+    int   *x0 = integers(name, "x0", &n), *xt = integers(name, "xt", &n);
+    int   *wanted = integers(name, "rows", &n_rows);
+    float *want = reals(name, "logits_rows", &rows, &vocab);
+    float *have = calloc((size_t)LENGTH * (size_t)vocab, sizeof *have);
+    for (int first = 0; first < LENGTH; first += block) {
+        rig_commit(r, 1, x0 + first, first, block, 0);
+        rig_probe(r, 1, xt + first, first, block, 0);
+    }
+    assert_int_equal(rig_logits(r, have), DID_OK);
+    for (int i = 0; i < n_rows; i++)
+        *sum += divergence(have + (size_t)wanted[i] * (size_t)vocab,
+                           want + (size_t)i * (size_t)vocab, vocab);
+    free(x0);
+    free(xt);
+    free(wanted);
+    free(want);
+    free(have);
+    return n_rows;
+}
+
+static void bf16_case(int tp, bool folded, const char *set, int stride)
+{
+    rig            r;
+    double         sum = 0;
+    int            rows = 0;
+    const kernels *k = kernels_of(PRECISION_BF16, set);
+    assert_int_equal(
+        rig_open_with(&r, MODEL, world, tp, 2 * LENGTH, LENGTH + BLOCK, folded, k), DID_OK);
+    for (int i = 0; i < 8; i += stride) rows += diverge(&r, i, &sum);
+    rig_close(&r);
+    if (comm_rank(world) == 0)
+        print_message("bf16 %s%s, tp %d: mean divergence %.2e of %d rows\n", k->name,
+                      folded ? "" : " unfolded", tp, sum / rows, rows);
+    assert_true(rows > 0 && sum / rows < 2e-3);
+    assert_true(sum / rows > 1e-9); /* it is not f32 that was looked at */
+}
+
+static void bf16_stays_near_the_reference(void **state)
+{
+    (void)state;
+    for (int tp = 1; tp <= comm_size(world) && tp <= 4; tp++)
+        if (comm_size(world) % tp == 0) bf16_case(tp, true, NULL, rig_slow() ? 4 : 1);
+    if (comm_size(world) > 1) return;
+    bf16_case(1, false, NULL, 5);
+    for (const char *const *name = kernels_names(PRECISION_BF16); *name; name++)
+        bf16_case(1, true, *name, 5);
+}
+
 int main(void)
 {
     if (comm_start(&world) != DID_OK) return 1;
@@ -173,6 +235,7 @@ int main(void)
         cmocka_unit_test(agrees_with_the_reference),
         cmocka_unit_test(agrees_unfolded),
         cmocka_unit_test(agrees_with_every_kernel_set),
+        cmocka_unit_test(bf16_stays_near_the_reference),
     };
     int failed = s != DID_OK ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
     checkpoint_close(&goldens);

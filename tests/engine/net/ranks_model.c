@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "bf16.h"
 #include "made_up.h"
 #include "model.h"
 
@@ -121,6 +122,64 @@ static void compare(const char *dir, int size, bool folded)
     model_close(&whole);
 }
 
+/* Rows [first, ...) of a weight in f32, rounded, are the packed one: in panels of `columns`. */
+static void assert_packed(const weight *narrow, const weight *wide, int first, int columns)
+{
+    const uint16_t *packed = narrow->packed;
+    size_t          pairs = ((size_t)narrow->k + 1) / 2;
+    assert_null(narrow->data);
+    assert_int_equal(narrow->k, wide->k);
+    for (int n = 0; n < narrow->n; n++)
+        for (int i = 0; i < narrow->k; i++) {
+            size_t row = (size_t)(n % columns) * 2 + (size_t)(i % 2);
+            size_t at = (size_t)(n / columns) * pairs * (size_t)columns * 2 +
+                        (size_t)(i / 2) * (size_t)columns * 2 + row;
+            float  x = wide->data[(size_t)(first + n) * (size_t)wide->k + (size_t)i];
+            if (packed[at] != bf16_round(x)) fail_msg("element %d, %d is not %g", n, i, (double)x);
+        }
+    assert_same(narrow->bias, wide->bias ? wide->bias + first : NULL, narrow->n);
+}
+
+static void rounded_once(const char *dir, int size, bool folded, const kernels *k)
+{
+    geometry g;
+    model    wide, narrow;
+    int      r = comm_rank(world) % size;
+    assert_int_equal(geometry_read(&g, dir), DID_OK);
+    open_part(&wide, dir, r, size, folded);
+    assert_int_equal(model_open(&narrow, dir, &g, r, size, folded, k), DID_OK);
+    assert_bytes(&narrow, folded);
+    for (int i = 0; i < g.n_layers; i++) {
+        const layer_weights *a = &narrow.layers[i], *b = &wide.layers[i];
+        if (i + 1 < g.n_layers) assert_packed(&a->qkv, &b->qkv, 0, k->columns);
+        assert_packed(&a->out, &b->out, 0, k->columns);
+        assert_packed(&a->up, &b->up, 0, k->columns);
+        assert_packed(&a->down, &b->down, 0, k->columns);
+        assert_same(a->down_bias, b->down_bias, g.d_model);
+        assert_same(a->out_bias, b->out_bias, g.d_model);
+    }
+    const weight *qkv = &wide.layers[g.n_layers - 1].qkv;
+    assert_packed(&narrow.last_q, qkv, 0, k->columns);
+    assert_packed(&narrow.last_kv, qkv, narrow.last_q.n, k->columns);
+    assert_packed(&narrow.head, &wide.head, 0, k->columns);
+    assert_same(narrow.embedding, wide.embedding, narrow.vocab.len * g.d_model);
+    model_close(&narrow);
+    model_close(&wide);
+}
+
+/* bf16 holds what f32 holds, folded in f64 and then rounded, in every set's own order. */
+static void weights_are_rounded_once(void **state)
+{
+    (void)state;
+    for (const char *const *name = kernels_names(PRECISION_BF16); *name; name++) {
+        const kernels *k = kernels_of(PRECISION_BF16, *name);
+        rounded_once(odd, comm_size(world), true, k);
+        rounded_once(toy, comm_size(world) > 1 ? 2 : 1, false, k);
+        if (comm_size(world) <= 4)
+            rounded_once(DID_TEST_MODELS "/gpt2-tiny-scorer", comm_size(world), true, k);
+    }
+}
+
 static void slices_are_the_whole(void **state)
 {
     (void)state;
@@ -196,6 +255,7 @@ int main(void)
     made_up_open_all(toy, &made_up_toy, world);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_are_the_whole),
+        cmocka_unit_test(weights_are_rounded_once),
         cmocka_unit_test(parts_tile),
         cmocka_unit_test(plain_models_load),
         cmocka_unit_test(refusals),

@@ -34,19 +34,18 @@ static inline bool rig_slow(void)
 
 /* Open `dir` on rows of `tp` ranks of `world`, for passes of `rows` rows and documents of `length`
  * positions. */
-static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int rows, int length,
-                              bool folded, const char *kernel_set)
+static inline status rig_open_with(rig *r, const char *dir, comm *world, int tp, int rows,
+                                   int length, bool folded, const kernels *k)
 {
     *r = (rig){0};
-    geometry       g;
-    const kernels *k = kernels_find(kernel_set);
-    if (!k) return status_fail(DID_EINVAL, "no kernels %s", kernel_set ? kernel_set : "at all");
+    geometry g;
+    if (!k) return status_fail(DID_EINVAL, "no such kernels");
     TRY(grid_open(&r->grid, world, tp));
     TRY(geometry_read(&g, dir));
     TRY(model_open(&r->model, dir, &g, r->grid.my_col, tp, folded, k));
     r->cache = (kvcache){.slots = RIG_SLOTS, .tiles = kvcache_tiles(length, g.length)};
-    r->cache.slot_floats = kvcache_slot_floats(&r->model.kv, r->cache.tiles);
-    size_t cache = RIG_SLOTS * r->cache.slot_floats * sizeof(float);
+    r->cache.slot_bytes = kvcache_slot_bytes(&r->model.kv, r->cache.tiles);
+    size_t cache = arena_round(RIG_SLOTS * r->cache.slot_bytes);
     size_t work = forward_workspace_bytes(&r->model, rows, length + rows, tp);
     TRY(arena_open(&r->memory, cache + work + 64));
     /* Not-a-number everywhere: whoever reads what nobody wrote shows it. */
@@ -58,6 +57,13 @@ static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int 
     TRY(comm_reserve(r->grid.row, forward_sum_floats(&r->model, rows)));
     r->place = (forward_place){&r->model, &r->cache, k, &r->memory, &r->timing, r->grid.row};
     return DID_OK;
+}
+
+/* The same in f32, with the set of that name. */
+static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int rows, int length,
+                              bool folded, const char *kernel_set)
+{
+    return rig_open_with(r, dir, world, tp, rows, length, folded, kernels_find(kernel_set));
 }
 
 static inline void rig_close(rig *r)

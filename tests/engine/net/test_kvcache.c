@@ -41,35 +41,35 @@ static void reach_spares_what_is_seen(void **state)
     }
 }
 
-/* Every (slot, layer, head, tile of the ring, K or V) has floats of its own, and together they fill
+/* Every (slot, layer, head, tile of the ring, K or V) has bytes of its own, and together they fill
  * the slots. */
 static void tiles_do_not_overlap(void **state)
 {
     (void)state;
-    const kvshape shape = {.layers = 3, .heads = 2, .head_size = 6};
+    const kvshape shape = {.layers = 3, .heads = 2, .head_size = 6, .tile_bytes = 640};
     kvcache       c = {.slots = 2, .tiles = 4};
-    size_t        size = key_tile_floats(shape.head_size), used = 0;
-    c.slot_floats = kvcache_slot_floats(&shape, c.tiles) + 10; /* another model needs more */
-    size_t total = 2 * c.slot_floats;
-    c.base = calloc(total, sizeof *c.base);
+    size_t        size = shape.tile_bytes, used = 0;
+    c.slot_bytes = kvcache_slot_bytes(&shape, c.tiles) + 10; /* another model needs more */
+    size_t total = 2 * c.slot_bytes;
+    c.base = calloc(total, 1);
     char *taken = calloc(total, 1);
     for (int slot = 0; slot < 2; slot++)
         for (int layer = 0; layer < 3; layer++)
             for (int head = 0; head < 2; head++)
                 for (int tile = 0; tile < 4; tile++)
                     for (int v = 0; v < 2; v++) {
-                        float *t = kvcache_tile(&c, &shape, slot, layer, head,
-                                                tile * KEY_TILE + 63 * v, v);
-                        size_t at = (size_t)(t - c.base);
-                        assert_true(at >= slot * c.slot_floats);
-                        assert_true(at + size <= (slot + 1) * c.slot_floats);
+                        char  *t = kvcache_tile(&c, &shape, slot, layer, head,
+                                               tile * KEY_TILE + 63 * v, v);
+                        size_t at = (size_t)(t - (char *)c.base);
+                        assert_true(at >= slot * c.slot_bytes);
+                        assert_true(at + size <= (slot + 1) * c.slot_bytes);
                         for (size_t i = 0; i < size; i++) {
                             assert_int_equal(taken[at + i], 0);
                             taken[at + i] = 1;
                         }
                         used += size;
                     }
-    assert_int_equal(used, 2 * kvcache_slot_floats(&shape, c.tiles));
+    assert_int_equal(used, 2 * kvcache_slot_bytes(&shape, c.tiles));
     free(taken);
     free(c.base);
 }
@@ -78,10 +78,10 @@ static void tiles_do_not_overlap(void **state)
 static void the_ring_turns(void **state)
 {
     (void)state;
-    const kvshape shape = {.layers = 1, .heads = 1, .head_size = 4};
+    const kvshape shape = {.layers = 1, .heads = 1, .head_size = 4, .tile_bytes = 1024};
     kvcache       c = {.slots = 1, .tiles = 5};
-    c.slot_floats = kvcache_slot_floats(&shape, c.tiles);
-    c.base = calloc(c.slot_floats, sizeof *c.base);
+    c.slot_bytes = kvcache_slot_bytes(&shape, c.tiles);
+    c.base = calloc(c.slot_bytes, 1);
     for (int a = 0; a < 12 * KEY_TILE; a += 31)
         for (int b = 0; b < 12 * KEY_TILE; b += 29) {
             bool same = kvcache_tile(&c, &shape, 0, 0, 0, a, 0) ==
