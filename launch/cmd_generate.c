@@ -20,6 +20,7 @@
 #include "record.h"
 #include "report.h"
 #include "settings.h"
+#include "walltime.h"
 #include "watch.h"
 #include "watchdog.h"
 
@@ -193,7 +194,7 @@ static status frontend_begin(run *r)
                            .asked = interrupt_asked,
                            .timed = r->task->timed,
                            .context = r->task->context,
-                           .deadline_s = s->maxh * 3600 * 0.99,
+                           .deadline_s = walltime_deadline(s->maxh),
                            .stall_s = comm_size(r->world) > 1 ? s->stall_s : 0};
     TRY(show_open(r));
     return frontend_open(&r->frontend, &f);
@@ -270,6 +271,17 @@ static ending finish_with(run *r, const report *mine)
     return ending_agree(r->world, s, END_INTERNAL);
 }
 
+/* Rank 0's last word: what the front-end has heard is on disk, and the terminal is as it was. */
+static void last_word(void *context)
+{
+    const run    *r = context;
+    frontend_view view = frontend_farewell(r->frontend);
+    door_abandon(&r->door);
+    watch_give_back();
+    log_say("job", "ended by SIGTERM: %d of %d documents are written", view.now.done,
+            view.now.documents);
+}
+
 static ending work(run *r, double begun)
 {
     ending        end, result = END_DONE;
@@ -278,7 +290,10 @@ static ending work(run *r, double begun)
     report        mine;
     if (r->feed) hooks = feed_hooks(r->feed);
 
-    status s = engine_run(r->engine, r->feed ? &hooks : NULL);
+    status s = interrupt_farewell(first(r) ? last_word : NULL, r, END_EARLY);
+    if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
+    s = engine_run(r->engine, r->feed ? &hooks : NULL);
+    interrupt_farewell_end();
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
     if ((end = ending_agree(r->world, feed_close(&r->feed), END_INTERNAL)) != END_DONE) return end;
     watch_close(&r->watch);
@@ -311,6 +326,7 @@ static ending carry(run *r, double begun)
 /* Safe at any point of the run. The front-end answers until the last leader has said goodbye. */
 static void run_close(run *r)
 {
+    interrupt_farewell_end();
     feed_close(&r->feed);
     comm_barrier(r->world, EV_SETUP);
     watch_close(&r->watch);

@@ -103,7 +103,7 @@ static const option table[] = {
      .help = "a rank that waits longer for another is named and the run ends with code 7; 0 waits "
              "for ever"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(maxh),
-     .help = "stop in good order shortly before this time is over"},
+     .help = "stop in good order shortly before this time, or that of the Slurm job, is over"},
 
     {.help = "What is shown"},
     {"watch", 0, OPTION_FLAG, AT(watch), .help = "show one document on the terminal as it grows"},

@@ -75,14 +75,18 @@ status door_share(door *d, comm *world, status mine)
     return comm_broadcast(world, &d->sign, sizeof d->sign, 0, EV_SETUP);
 }
 
+void door_abandon(const door *d)
+{
+    char path[DOOR_ADDRESS_BYTES + sizeof socket_name];
+    if (!d->directory[0]) return;
+    snprintf(path, sizeof path, "%s/%s", d->directory, socket_name);
+    unlink(path);
+    rmdir(d->directory);
+}
+
 void door_close(door *d)
 {
     socket_context_close(&d->context);
-    if (d->directory[0]) {
-        char path[DOOR_ADDRESS_BYTES + sizeof socket_name];
-        snprintf(path, sizeof path, "%s/%s", d->directory, socket_name);
-        unlink(path);
-        rmdir(d->directory);
-    }
+    door_abandon(d);
     *d = (door){0};
 }

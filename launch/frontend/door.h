@@ -45,4 +45,7 @@ status door_share(door *d, comm *world, status mine);
 /* After all sockets are closed: removes the directory. Safe on a zeroed door. Local. */
 void door_close(door *d);
 
+/* Remove the directory and nothing else: the process ends next. Local; any thread. */
+void door_abandon(const door *d);
+
 #endif

@@ -511,6 +511,16 @@ frontend_view frontend_look(frontend *f)
     return view;
 }
 
+frontend_view frontend_farewell(frontend *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->quit = true;
+    pthread_mutex_unlock(&f->lock);
+    if (join(f) != DID_OK || ledger_close(&f->ledger) != DID_OK)
+        log_warn("frontend", "%s", status_message());
+    return f->view;
+}
+
 status frontend_close(frontend **out, frontend_view *last)
 {
     frontend *f = *out;

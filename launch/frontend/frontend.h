@@ -42,6 +42,10 @@ status frontend_open(frontend **out, const frontend_settings *settings);
 /* Any thread of the process. */
 frontend_view frontend_look(frontend *f);
 
+/* No time is left: end the thread, and what it has heard is on disk. The process ends next; nothing
+ * of `f` is given back. Returns the last view. Any thread. */
+frontend_view frontend_farewell(frontend *f);
+
 /* After every leader has closed its feed: end the thread, close the files. *last (may be NULL)
  * receives the final view. Fails with what the thread met (a full disk, for one). Sets NULL; safe
  * on NULL. Leader. */

@@ -54,7 +54,7 @@ struct watch {
 /* The watch that has a terminal, for the end of the process. */
 static watch *holder;
 
-static void give_back(void)
+void watch_give_back(void)
 {
     if (!holder) return;
     fprintf(holder->terminal, "\033[0m\033[%d;1H\033[?25h\r\n", holder->lines);
@@ -66,7 +66,7 @@ static void give_back(void)
 static void take_terminal(watch *w)
 {
     static bool registered;
-    if (!registered) atexit(give_back);
+    if (!registered) atexit(watch_give_back);
     registered = true;
     holder = w;
     for (int i = 0; i < w->lines; i++) fputc('\n', w->terminal);
@@ -109,7 +109,7 @@ void watch_close(watch **out)
     watch *w = *out;
     *out = NULL;
     if (!w) return;
-    if (holder == w) give_back();
+    if (holder == w) watch_give_back();
     for (int i = 0; i < w->n_pieces; i++) free(w->pieces[i].text);
     if (w->locale) freelocale(w->locale);
     free(w->pieces);

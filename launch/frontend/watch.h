@@ -27,4 +27,7 @@ void watch_show(watch *w, const document *d, const char *name, int in_flight, do
 /* Give the terminal back. Sets NULL; safe on NULL. Local. */
 void watch_close(watch **w);
 
+/* Give back the terminal of whatever watch has it: the process ends next. Local. */
+void watch_give_back(void);
+
 #endif

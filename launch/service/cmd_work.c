@@ -10,6 +10,7 @@
 #include "keyring.h"
 #include "log.h"
 #include "porter.h"
+#include "walltime.h"
 
 typedef struct work {
     settings    set; /* first, so that its rows of --help fit; of documents only the defaults */
@@ -41,7 +42,8 @@ static const option table[] = {
     {"idle-exit", 0, OPTION_REAL, "SECONDS", .silent = "never", .max = 1e7, .open = true,
      AT(idle_exit_s), .help = "leave after so long without work"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(set.maxh),
-     .help = "stop in good order shortly before this time is over; USR1 and TERM ask for the same"},
+     .help = "stop in good order shortly before this time, or that of the Slurm job, is over; USR1 asks for the "
+             "same. TERM: the service is told, and all ranks are gone at once"},
     {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(set.stall_s),
      .help = "a rank that waits longer for another is named and the launch ends with code 7; 0 waits "
              "for ever"},
@@ -176,39 +178,59 @@ static status begin(work *w, const cmd_generate_run *run, socket_context *c, rec
                          .save_interval_s = run->set->save_interval_s,
                          .idle_exit_s = w->idle_exit_s,
                          .patience_s = w->patience_s,
-                         .deadline_s = run->set->maxh * 3600 * 0.99,
+                         .deadline_s = walltime_deadline(run->set->maxh),
                          .asked = interrupt_asked};
     return porter_open(&w->porter, &s);
 }
 
-/* What all leaders have brought home together, and whether rank 0 was stopped early. */
-static status sum_up(const cmd_generate_run *run, long mine, bool *stopped, int *documents)
+/* What a leader tells at the end. */
+typedef struct harvest {
+    long carried; /* records that the service has */
+    bool stopped; /* early, because it was asked to */
+} harvest;
+
+/* Of all leaders together: *documents on rank 0, *stopped on all ranks. */
+static status sum_up(const cmd_generate_run *run, const harvest *mine, bool *stopped,
+                     int *documents)
 {
-    int   size = comm_size(run->world);
-    long *all = calloc((size_t)size, sizeof *all);
-    if (!all) return status_fail(DID_ENOMEM, "no memory for the sum of %d ranks", size);
-    status s = comm_gather(run->world, all, &mine, sizeof mine, EV_REPORT);
+    int      size = comm_size(run->world);
+    harvest *all = calloc((size_t)size, sizeof *all);
+    status   s = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for the sum of %d ranks", size);
+    s = comm_agree(run->world, s);
+    *stopped = false;
+    if (s == DID_OK) s = comm_gather(run->world, all, mine, sizeof *mine, EV_REPORT);
+    for (int i = 0; s == DID_OK && i < size; i++) {
+        *documents += (int)all[i].carried;
+        *stopped |= all[i].stopped;
+    }
     if (s == DID_OK) s = comm_broadcast(run->world, stopped, sizeof *stopped, 0, EV_REPORT);
-    for (int i = 0; i < size; i++) *documents += (int)all[i];
     free(all);
     return s;
+}
+
+static void last_word(void *context)
+{
+    porter_farewell(context);
 }
 
 static ending run_engine(work *w, const cmd_generate_run *run, int *documents)
 {
     ending      end;
     engine_feed hooks = {0};
-    long        carried = 0;
+    harvest     mine = {0};
     bool        stopped = false;
     if (w->porter) hooks = porter_hooks(w->porter);
-    status s = engine_run(run->engine, w->porter ? &hooks : NULL);
+    status s = interrupt_farewell(w->porter ? last_word : NULL, w->porter, END_EARLY);
+    if ((end = ending_agree(run->world, s, END_INTERNAL)) != END_DONE) return end;
+    s = engine_run(run->engine, w->porter ? &hooks : NULL);
+    interrupt_farewell_end();
     if ((end = ending_agree(run->world, s, END_INTERNAL)) != END_DONE) return end;
     if (w->porter) {
-        stopped = porter_stopped(w->porter);
-        s = porter_close(&w->porter, &carried);
+        mine.stopped = porter_stopped(w->porter);
+        s = porter_close(&w->porter, &mine.carried);
     }
     if ((end = ending_agree(run->world, s, END_INTERNAL)) != END_DONE) return end;
-    s = sum_up(run, carried, &stopped, documents);
+    s = sum_up(run, &mine, &stopped, documents);
     if ((end = ending_agree(run->world, s, END_INTERNAL)) != END_DONE) return end;
     return stopped ? END_EARLY : END_DONE;
 }
@@ -228,6 +250,7 @@ static ending carry(void *context, const cmd_generate_run *run, const record_rul
     interrupt_unblock();
     ending end = ending_agree(run->world, s, END_USAGE);
     if (end == END_DONE) end = run_engine(w, run, documents);
+    interrupt_farewell_end();
     porter_close(&w->porter, NULL);
     if (c) socket_context_close(&c);
     job_close(&w->own);

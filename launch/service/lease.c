@@ -83,6 +83,17 @@ bool leases_expired(leases *l, double now, lease *out)
     return false;
 }
 
+bool leases_take(leases *l, int64_t holder, lease *out)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->list[i].holder == holder) {
+            *out = l->list[i];
+            remove_at(l, i);
+            return true;
+        }
+    return false;
+}
+
 int leases_held(const leases *l, int64_t holder, bool *suspect)
 {
     int n = 0;

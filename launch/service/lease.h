@@ -42,6 +42,9 @@ void leases_end(leases *l, int64_t serial);
 /* Take out one lease that ended before `now`; false: there is none. Local. */
 bool leases_expired(leases *l, double now, lease *out);
 
+/* Take out one lease of a holder; false: it has none. Local. */
+bool leases_take(leases *l, int64_t holder, lease *out);
+
 /* How many documents a holder has, and whether a suspect is among them. Local. */
 int leases_held(const leases *l, int64_t holder, bool *suspect);
 

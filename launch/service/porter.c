@@ -1,5 +1,6 @@
 #include "porter.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,19 @@
 #include "parcel.h"
 
 enum { MESSAGE_MAX = 64 << 20 };
-static const double WELCOME_S = 10, BEAT_S = 0.5, AGAIN_S = 3, HELLO_S = 1, FAREWELL_S = 10,
+static const double WELCOME_S = 10, BEAT_S = 0.5, AGAIN_S = 3, HELLO_S = 1, FAREWELL_S = 10, LAST_WORD_S = 1,
                     IDLE_PAUSE_S = 0.1;
 
 struct porter {
     porter_settings settings;
+    pthread_mutex_t lock; /* of the socket: the engine's thread talks between passes, a farewell any
+                             time */
     socket         *socket;
     outbox         *outbox;
     char           *signature;
     loads           loads;
     int             asked; /* documents asked for and not yet here */
-    bool            welcome, stop, rejected;
+    bool            welcome, stop, gone, over; /* gone: said bye; over: that was heard */
     double          asked_at, hello_at; /* when that was last said */
     double          beaten, saved, heard, busy, passed_at, pass_s, idle_until;
     long            carried;
@@ -152,6 +155,7 @@ static status obey(porter *p, const message *m)
         p->asked = 0;
         p->idle_until = clock_seconds() + IDLE_PAUSE_S;
         return DID_OK;
+    case MESSAGE_OVER: p->over = true; return DID_OK;
     case MESSAGE_WHO: p->welcome = false; return say_hello(p);
     case MESSAGE_ACK:
     case MESSAGE_STALE:
@@ -227,9 +231,15 @@ static bool idle_long(const porter *p)
     return most > 0 && !p->loads.first && p->welcome && clock_seconds() - p->busy > most;
 }
 
-static status take(void *context, document **docs, int room, int wait_ms, int *n, bool *over)
+static status say_bye(porter *p)
 {
-    porter *p = context;
+    if (p->gone) return DID_OK;
+    p->gone = true;
+    return say(p, MESSAGE_BYE, NULL, NULL, 0);
+}
+
+static status take(porter *p, document **docs, int room, int wait_ms, int *n, bool *over)
+{
     double  until = clock_seconds() + 1e-3 * wait_ms;
     *n = 0;
     consider_stopping(p);
@@ -244,7 +254,7 @@ static status take(void *context, document **docs, int room, int wait_ms, int *n
         l->waiting = NULL;
     }
     *over = p->stop || idle_long(p);
-    return *over && !p->loads.first ? say(p, MESSAGE_BYE, NULL, NULL, 0) : DID_OK;
+    return *over && !p->loads.first ? say_bye(p) : DID_OK;
 }
 
 /* A record for what is finished, a checkpoint for what is put down. */
@@ -261,11 +271,6 @@ static status seal(porter *p, document **doc)
     p->busy = clock_seconds();
     document_close(doc);
     return s;
-}
-
-static status deliver(void *context, document **doc)
-{
-    return seal(context, doc);
 }
 
 static status save(porter *p, document *const *docs, int n)
@@ -296,10 +301,8 @@ static void end_dropped(const porter *p, document *const *docs, int n)
     }
 }
 
-static status passed(void *context, document *const *docs, int n, const engine_progress *e,
-                     bool *stop)
+static status passed(porter *p, document *const *docs, int n, const engine_progress *e, bool *stop)
 {
-    porter *p = context;
     double  now = clock_seconds();
     p->last = *e;
     p->pass_s = p->passed_at > 0 ? now - p->passed_at : 0;
@@ -313,9 +316,48 @@ static status passed(void *context, document *const *docs, int n, const engine_p
     return DID_OK;
 }
 
+/* ---- the hooks, one at a time with a farewell ---- */
+
+static status locked_take(void *context, document **docs, int room, int wait_ms, int *n, bool *over)
+{
+    porter *p = context;
+    pthread_mutex_lock(&p->lock);
+    status s = take(p, docs, room, wait_ms, n, over);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+static status locked_deliver(void *context, document **doc)
+{
+    porter *p = context;
+    pthread_mutex_lock(&p->lock);
+    status s = seal(p, doc);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+static status locked_passed(void *context, document *const *docs, int n, const engine_progress *e,
+                            bool *stop)
+{
+    porter *p = context;
+    pthread_mutex_lock(&p->lock);
+    status s = passed(p, docs, n, e, stop);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
 engine_feed porter_hooks(porter *p)
 {
-    return (engine_feed){p, take, deliver, passed, deliver};
+    return (engine_feed){p, locked_take, locked_deliver, locked_passed, locked_deliver};
+}
+
+void porter_farewell(porter *p)
+{
+    pthread_mutex_lock(&p->lock);
+    double until = clock_seconds() + LAST_WORD_S;
+    status s = p->welcome ? say_bye(p) : DID_OK;
+    while (s == DID_OK && p->welcome && !p->over && clock_seconds() < until) s = look(p, 20);
+    log_say("porter", "ended by SIGTERM");
 }
 
 /* ---- opening and closing ---- */
@@ -346,6 +388,7 @@ static void release(porter **out)
     loads_clear(&p->loads);
     outbox_close(&p->outbox);
     if (p->socket) socket_close(&p->socket);
+    pthread_mutex_destroy(&p->lock);
     free(p->signature);
     free(p);
 }
@@ -356,6 +399,7 @@ status porter_open(porter **out, const porter_settings *how)
     *out = p;
     if (!p) return status_fail(DID_ENOMEM, "no memory for the porter");
     p->settings = *how;
+    pthread_mutex_init(&p->lock, NULL);
     p->hello_at = -HELLO_S;
     p->heard = p->busy = p->saved = clock_seconds();
     status s = connect_desk(p);
@@ -378,7 +422,7 @@ static status say_goodbye(porter *p)
                  loads_sealed(&p->loads));
         return DID_OK;
     }
-    return say(p, MESSAGE_BYE, NULL, NULL, 0);
+    return say_bye(p);
 }
 
 status porter_close(porter **out, long *carried)

@@ -40,6 +40,10 @@ engine_feed porter_hooks(porter *p);
 
 bool porter_stopped(const porter *p); /* Has it ended early, because it was asked to? Local. */
 
+/* No time is left: the desk is told, and documents in hand are with it as they were last saved. Waits
+ * a second for its answer; the process ends next, and hooks do not return any more. Any thread. */
+void porter_farewell(porter *p);
+
 /* Wait a little until everything sent is acknowledged, say goodbye, close. What the desk has not
  * acknowledged is generated again elsewhere. *carried (may be NULL) counts the acknowledged records.
  * Sets NULL; safe on NULL. Row leaders. */

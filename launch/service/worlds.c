@@ -218,11 +218,18 @@ static status on_hello(desk *d, const desk_guest *from, const message *m)
                     json_pack("{s:f}", "lease_s", d->settings.lease_s), NULL, 0);
 }
 
+/* Whoever had no time to put its documents down has them back here as they were last saved, and
+ * nobody failed. */
 static status on_bye(desk *d, const desk_guest *from, const leader_entry *l)
 {
-    log_say("worlds", "row %d of %d on %s leaves", l->row, l->rows, l->host);
+    lease one;
+    int   n = 0;
+    for (; leases_take(&d->leases, l->number, &one); n++)
+        TRY(standing_put_back(d->store, one.serial));
+    log_say("worlds", "row %d of %d on %s leaves%s", l->row, l->rows, l->host,
+            n ? "; what it had in hand waits again" : "");
     muster_leave(&d->muster, &from->id);
-    return DID_OK;
+    return desk_say(d, &from->id, MESSAGE_OVER, NULL, NULL, 0);
 }
 
 status worlds_obey(desk *d, const desk_guest *from, const message *m)

@@ -69,8 +69,62 @@ static void signals_are_flags(void **state)
     assert_true(WIFSIGNALED(result) && WTERMSIG(result) == SIGTERM);
 }
 
+static void say(void *context)
+{
+    ssize_t written = write(*(int *)context, "farewell", 8);
+    (void)written;
+}
+
+/* The main thread is busy and looks at no flag. */
+static int ears[2];
+static void busy_until_term(void)
+{
+    interrupt_install();
+    if (interrupt_farewell(say, &ears[1], 6) != DID_OK) _exit(1);
+    raise(SIGTERM);
+    for (;;) pause();
+}
+
+static void nothing_to_say(void)
+{
+    interrupt_install();
+    if (interrupt_farewell(NULL, NULL, 6) != DID_OK) _exit(1);
+    raise(SIGUSR1);
+    if (!interrupt_asked()) _exit(2);
+    raise(SIGTERM);
+    for (;;) pause();
+}
+
+static void taken_back(void)
+{
+    interrupt_install();
+    for (int i = 0; i < 3; i++) {
+        if (interrupt_farewell(say, &ears[1], 6) != DID_OK) _exit(1);
+        interrupt_farewell_end();
+    }
+    interrupt_farewell_end();
+    raise(SIGTERM);
+    if (!interrupt_asked()) _exit(2);
+    usleep(100000);
+}
+
+static void farewells(void **state)
+{
+    char heard[16] = "";
+    (void)state;
+    assert_int_equal(pipe(ears), 0);
+    int result = ended(busy_until_term);
+    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 6);
+    assert_int_equal(read(ears[0], heard, sizeof heard), 8);
+    assert_memory_equal(heard, "farewell", 8);
+    result = ended(nothing_to_say);
+    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 6);
+    assert_int_equal(ended(taken_back), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(signals_are_flags)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(signals_are_flags),
+                                       cmocka_unit_test(farewells)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
