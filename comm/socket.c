@@ -26,7 +26,7 @@ enum {
     RECONNECT_MAX = 5000,
     HEARTBEAT = 10000,
     HEARTBEAT_TIMEOUT = 30000,
-    SUBSCRIPTION_MAX = 256 /* bytes of what a subscriber may say */
+    SUBSCRIPTION_MAX = 4096 /* bytes of what a subscriber may say; the handshake is among it */
 };
 
 struct socket_context {
