@@ -8,6 +8,7 @@
 #include "bench_documents.h"
 #include "bench_kernels.h"
 #include "bench_passes.h"
+#include "bench_sweep.h"
 #include "kernels.h"
 #include "log.h"
 #include "version.h"
@@ -31,6 +32,7 @@ static const struct bench {
                          bench_documents,
                          {1, 5, 0, 0, true},
                          {1, 3, 0, 0, true}},
+    [BENCH_SWEEP] = {bench_sweep_check, bench_sweep, {1, 1, 0, 0, true}, {1, 1, 0, 0, true}},
 };
 
 /* What a calibration may cost, and the most it walks through. */

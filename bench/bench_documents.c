@@ -22,6 +22,7 @@ typedef struct documents {
     source          source;
     engine_settings settings;
     engine         *engine;
+    roster_kind     kind;
     roster          roster; /* of my row's leader */
     int             n, in_flight;
     verdict         verdict;
@@ -132,7 +133,7 @@ static json_t *line_of(const documents *b, int n, int in_flight)
     json_object_set_new(line, "groups", json_integer(rows));
     json_object_set_new(line, "length", json_integer(b->roster.length));
     json_object_set_new(line, "stages",
-                        json_string(b->roster.n_stages > 1 ? "draft+refine" : "draft"));
+                        json_string(b->kind.n_stages > 1 ? "draft+refine" : "draft"));
     json_object_set_new(line, "in_flight", json_integer(in_flight));
     json_object_set_new(line, "documents", json_integer((json_int_t)rows * n));
     json_object_set_new(line, "valid", json_boolean(!b->verdict.wrong));
@@ -172,7 +173,7 @@ static status all_lines(documents *b, int n_stages)
 {
     const knobs *k = b->on->knobs;
     int          alone = k->check < b->roster.most ? k->check : b->roster.most;
-    b->roster.n_stages = n_stages;
+    b->kind.n_stages = n_stages;
     roster_forget(&b->roster);
     TRY(run_documents(b, alone, 1, NULL));
     if (b->verdict.wrong) {
@@ -210,13 +211,15 @@ static void settle(documents *b)
                          .mask_id = g->mask_id,
                          .seed = k->seed,
                          .rows = comm_size(b->on->world) / k->tp,
-                         .stage = {usual, usual}};
-    b->roster.stage[0].block = k->block;
-    b->roster.stage[0].sampler = SAMPLER_FHS;
-    b->roster.stage[1].block = STAGE_BLOCK_WHOLE;
-    b->roster.stage[1].remask = 0.25;
-    b->roster.stage[1].sampler = SAMPLER_QUOTA;
-    b->roster.stage[1].steps = k->steps;
+                         .kind = &b->kind,
+                         .n_kinds = 1};
+    b->kind = (roster_kind){.stage = {usual, usual}};
+    b->kind.stage[0].block = k->block;
+    b->kind.stage[0].sampler = SAMPLER_FHS;
+    b->kind.stage[1].block = STAGE_BLOCK_WHOLE;
+    b->kind.stage[1].remask = 0.25;
+    b->kind.stage[1].sampler = SAMPLER_QUOTA;
+    b->kind.stage[1].steps = k->steps;
 }
 
 static status open_all(documents *b)

@@ -19,7 +19,8 @@ typedef struct knob {
     const char *help;
 } knob;
 
-enum { K = 1 << BENCH_KERNELS, P = 1 << BENCH_PASSES, D = 1 << BENCH_DOCUMENTS, ALL = K | P | D };
+enum { K = 1 << BENCH_KERNELS, P = 1 << BENCH_PASSES, D = 1 << BENCH_DOCUMENTS, S = 1 << BENCH_SWEEP };
+enum { ALL = K | P | D | S };
 enum { MANY = 1 << 20 };
 
 #define AT(member) offsetof(knobs, member)
@@ -35,10 +36,10 @@ static const knob table[] = {
     {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
      "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
      "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D, 0, 0, AT(geometry),
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S, 0, 0, AT(geometry),
      "of the model made up, when there is no --model: tiny, small, or "
      "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D, 0, 0, AT(model),
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S, 0, 0, AT(model),
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
@@ -51,10 +52,16 @@ static const knob table[] = {
     {"rotate-mb", KNOB_COUNT, "MB", "170", "4", K, 0, 1 << 16, AT(rotate_mb),
      "calls after one another walk through that much of weights or keys, as a pass through its "
      "layers does; 0: the same ones again and again, from the nearest cache"},
-    {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D, 1, 4096, AT(tp),
+    {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D | S, 1, 4096, AT(tp),
      "ranks that share one model; the others work beside them on one of their own"},
     {"documents", KNOB_COUNTS, "LIST", "1,4,16,64", "1,4", P | D, 1, 4096, AT(documents),
      "documents in flight, per group of --tp ranks"},
+    {"documents", KNOB_COUNTS, "LIST", "32", "8", S, 1, 4096, AT(documents),
+     "documents in flight, per group of --tp ranks; a line for each"},
+    {"each", KNOB_COUNT, "COUNT", "2", "1", S, 1, 1000, AT(each),
+     "documents of each setting that are made together, for the pace"},
+    {"of", KNOB_COUNT, "COUNT", "64", "64", S, 1, MANY, AT(of),
+     "documents of each setting that hours and ratios are told for"},
     {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D, 1, 1 << 16, AT(block), "block of the draft"},
     {"context", KNOB_COUNTS, "LIST", "256,1024", "64", P, 2, MANY, AT(context),
      "positions a draft block sees, its own included"},
@@ -62,18 +69,18 @@ static const knob table[] = {
      "lengths of a global refinement pass"},
     {"wanted", KNOB_COUNT, "ROWS", "8", "8", P, 1, 1 << 16, AT(wanted),
      "rows of a refinement pass that become tokens"},
-    {"length", KNOB_COUNT, "TOKENS", "0", "32", D, 0, MANY, AT(length),
+    {"length", KNOB_COUNT, "TOKENS", "0", "32", D | S, 0, MANY, AT(length),
      "positions of a document; 0: the model's length"},
-    {"steps", KNOB_COUNT, "STEPS", "32", "4", D, 1, MANY, AT(steps),
+    {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S, 1, MANY, AT(steps),
      "steps of the refinement, which reopens the least certain quarter"},
     {"waves", KNOB_COUNT, "COUNT", "1", "1", D, 1, 1000, AT(waves),
      "documents of a line, as a multiple of those in flight"},
     {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
      "documents that are first generated alone, to be compared with; the others are compared "
      "from line to line"},
-    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D, 16, MANY, AT(pass_rows),
+    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
-    {"repeats", KNOB_COUNT, "COUNT", "0", "0", ALL, 0, 64, AT(repeats),
+    {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D, 0, 64, AT(repeats),
      "samples of a line; 0: as many as its time allows"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
@@ -89,6 +96,7 @@ static const struct bench_name {
     [BENCH_KERNELS] = {"kernels", "each operation of each instruction set, at a model's shapes"},
     [BENCH_PASSES] = {"passes", "draft, commit and refinement passes, and where their time goes"},
     [BENCH_DOCUMENTS] = {"documents", "whole documents: per hour, and tokens per second"},
+    [BENCH_SWEEP] = {"sweep", "many settings at once, beside one after another"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -207,7 +215,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
             return DID_OK;
         }
     return status_fail(DID_EINVAL,
-                       "did bench: found \"%.60s\", expected kernels, passes or documents",
+                       "did bench: found \"%.60s\", expected kernels, passes, documents or sweep",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -281,7 +289,7 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents [options]   (under mpirun for several "
+                "usage: did bench kernels|passes|documents|sweep [options]   (under mpirun for several "
                 "ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");

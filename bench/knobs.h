@@ -8,7 +8,7 @@
 
 #include "status.h"
 
-typedef enum { BENCH_KERNELS, BENCH_PASSES, BENCH_DOCUMENTS, BENCH_COUNT } bench_kind;
+typedef enum { BENCH_KERNELS, BENCH_PASSES, BENCH_DOCUMENTS, BENCH_SWEEP, BENCH_COUNT } bench_kind;
 
 enum { COUNTS_MAX = 16 };
 
@@ -21,7 +21,7 @@ typedef struct knobs {
     bench_kind  what;
     bool        quick;
     const char *json, *geometry, *model, *kernels, *only; /* NULL where nobody said */
-    int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows;
+    int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each, of;
     double      line_s;
     counts      rows, documents, context, refine;
 } knobs;

@@ -40,13 +40,14 @@ void roster_close(roster *r)
 static status make(roster *r, int i, const int32_t *given)
 {
     document *d;
-    int       number = r->row + i * r->rows;
+    int       number = r->row + i * r->rows, pair = number / r->n_kinds;
     TRY(document_open(&r->docs[i], r->length, given, r->mask_id));
     d = r->docs[i];
     d->serial = i;
-    d->key = rng_hash((uint64_t)r->seed, &number, (int)sizeof number);
-    d->n_stages = r->n_stages;
-    memcpy(d->stage, r->stage, sizeof r->stage);
+    d->key = rng_hash((uint64_t)r->seed, &pair, (int)sizeof pair);
+    const roster_kind *kind = &r->kind[number % r->n_kinds];
+    d->n_stages = kind->n_stages;
+    memcpy(d->stage, kind->stage, sizeof kind->stage);
     return DID_OK;
 }
 

@@ -8,12 +8,19 @@
 #include "engine.h"
 #include "verdict.h"
 
+/* Stages of a document. */
+typedef struct roster_kind {
+    int   n_stages;
+    stage stage[STAGES_MAX];
+} roster_kind;
+
 typedef struct roster {
     int        most; /* documents there is room for */
     int        length, end_id, mask_id, seed;
     int        row, rows; /* document i is number row + i * rows of everybody's */
-    int        n_stages;
-    stage      stage[2]; /* draft, refinement */
+    const roster_kind *kind; /* [n_kinds] number j is of kind j % n_kinds; those of one j / n_kinds
+                                draw the same random numbers */
+    int        n_kinds;
     document **docs;     /* [most] of the run at hand; NULL while the engine has one */
     int32_t  **known;    /* [most][length] from the first time; NULL before */
     int        n, next, out, in_flight;

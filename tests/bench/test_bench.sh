@@ -27,6 +27,9 @@ results = of(sys.argv[2])
 assert len(results) >= int(sys.argv[3]), f"{len(results)} lines"
 for line in results:
     assert line["valid"] is True, line
+    if line["kind"] == "sweep":
+        assert line["whole_h"] > 0 and line["times"] > 0 and line["times_loads"] > 0, line
+        continue
     assert 0 < line["ms_min"] <= line["ms_median"] <= line["ms_max"], line
     assert line["percent"] > 0 and line["slowest"].startswith("r"), line
 EOF
@@ -39,6 +42,8 @@ bench documents 4 "$DID" bench documents --geometry 80x5x3x1003x96
 two=(mpirun -n 2 "$DID" bench)
 bench pass 7 "${two[@]}" passes --geometry 80x5x3x1003x96 --tp 2
 bench documents 4 "${two[@]}" documents --geometry 80x5x3x1003x96 --length 16
+bench sweep 2 "$DID" bench sweep --geometry 80x5x3x1003x96
+bench sweep 2 "${two[@]}" sweep --geometry 80x5x3x1003x96 --documents 8,16 --each 2
 bench kernel 1 "${two[@]}" kernels --only max --kernels ref
 
 # refused WORDS...: code 2, one sentence.

@@ -11,6 +11,8 @@
 
 enum { LENGTH = 6, END = 9, MASK = 10 };
 
+static const roster_kind kind = {.n_stages = 1};
+
 static roster open_roster(void)
 {
     roster r = {.most = 5,
@@ -20,7 +22,8 @@ static roster open_roster(void)
                 .seed = 3,
                 .row = 1,
                 .rows = 2,
-                .n_stages = 1};
+                .kind = &kind,
+                .n_kinds = 1};
     assert_int_equal(roster_open(&r), DID_OK);
     return r;
 }
