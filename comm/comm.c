@@ -1,6 +1,7 @@
 #include "comm.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -173,6 +174,11 @@ int comm_size(const comm *c)
     return c->size;
 }
 
+int comm_fortran(const comm *c)
+{
+    return (int)MPI_Comm_c2f(c->mpi);
+}
+
 status comm_split(comm **out, comm *parent, int color, int key)
 {
     assert(color >= 0);
@@ -316,6 +322,23 @@ status comm_gather(comm *c, void *all, const void *mine, size_t bytes, event e)
         code = gather_piece(c, (char *)all + at, (const char *)mine + at, min_cut(bytes - at),
                             bytes);
     return leave(c, e, code);
+}
+
+status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
+                     const int *out_count, event e)
+{
+    int  p = c->size, *in_start = c->table, *out_start = c->table + p;
+    long n_in = 0, n_out = 0;
+    for (int r = 0; r < p; r++) {
+        in_start[r] = (int)n_in;
+        out_start[r] = (int)n_out;
+        n_in += in_count[r];
+        n_out += out_count[r];
+    }
+    assert(n_in <= INT_MAX && n_out <= INT_MAX);
+    event_begin(e, (size_t)n_out * sizeof *out); /* sizes differ between ranks: nothing to compare */
+    return leave(c, e, MPI_Alltoallv(out, out_count, out_start, MPI_FLOAT, in, in_count, in_start,
+                                     MPI_FLOAT, c->mpi));
 }
 
 /* Exchange slices, add mine in rank order, give the result back. Each element is the same chain of

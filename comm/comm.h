@@ -31,6 +31,9 @@ const char *comm_library(void);
 int comm_rank(const comm *c);  /* my rank, 0 .. size - 1. Local. */
 int comm_size(const comm *c);  /* how many ranks. Local. */
 
+/* The communicator as Fortran's integer, for a library that speaks MPI itself (blacs.c). Local. */
+int comm_fortran(const comm *c);
+
 /* Ranks of equal `color` form a new comm, ordered by `key`. Collective over parent. */
 status comm_split(comm **out, comm *parent, int color, int key);
 
@@ -58,6 +61,12 @@ status comm_await(comm *c, void *data, size_t bytes, int root, event e);
 
 /* all[r * bytes ...] becomes rank r's `mine`. Collective. */
 status comm_gather(comm *c, void *all, const void *mine, size_t bytes, event e);
+
+/* out[out_count[r]] floats, one rank's after the other's, go to rank r; in[in_count[r]] come from it
+ * in the same way. Counts agree on both sides; all counts of a rank together stay below 2^31.
+ * Collective. */
+status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
+                     const int *out_count, event e);
 
 /* x[n] becomes the sum over ranks, added in rank order in f32: the same bits on every rank, for
  * every n and every position of an element. n must not exceed the reserve. Collective. */

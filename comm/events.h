@@ -13,6 +13,9 @@
     X(SUM_EMBEDDING, "embedding")   /* rows of the embedding table   */ \
     X(SUM_ATTENTION, "attention")   /* heads to the residual stream  */ \
     X(SUM_MLP, "mlp")               /* columns to the residual       */ \
+    X(PRODUCT, "2-D product")       /* psgemm, its work included    */ \
+    X(SPREAD, "2-D exchange")       /* rows to the grid and back     */ \
+    X(MOVE, "2-D move")             /* weights to their place        */ \
     X(DRAW, "draw")                 /* reductions over vocabulary    */ \
     X(STATUS, "status")             /* how a pass went               */ \
     X(ROWS, "rows")                 /* waiting for the other rows    */ \

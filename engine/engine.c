@@ -15,6 +15,7 @@ enum { ENGINE_NUMERICS = 1 };
 struct engine {
     engine_settings settings;
     grid            grid;
+    mesh            mesh;    /* of --layout 2d */
     model           models[ENGINE_MODELS_MAX];
     kvcache         cache;
     arena           memory;  /* cache, workspace, batch, scratch of decisions */
@@ -31,6 +32,11 @@ static int smaller(int a, int b)
 static int larger(int a, int b)
 {
     return a > b ? a : b;
+}
+
+int engine_team(const engine_settings *s)
+{
+    return s->mesh_rows > 0 ? s->mesh_rows * s->tp : s->tp;
 }
 
 static int refine_rows(const engine_settings *s, const geometry *g)
@@ -98,14 +104,14 @@ static engine_memory measure(const engine_settings *s, const model *models)
         size_t embedding, all = model_bytes(&models[i], s->folded, &embedding);
         size_t forward = forward_workspace_bytes(
             &models[i], rows_max(s, models), longest_segment(s, models) + models[i].geometry.length,
-            s->tp);
+            engine_team(s));
         m.weights += all - embedding;
         m.embedding += embedding;
         if (forward > workspace) workspace = forward;
     }
     m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
     m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
-    m.wire = comm_sum_bytes(s->tp, sum_floats(s, models));
+    m.wire = comm_sum_bytes(engine_team(s), sum_floats(s, models));
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
 }
@@ -123,14 +129,16 @@ static bool same_tokens(const geometry *g, const geometry *first)
     return g->vocab == first->vocab && g->mask_id == first->mask_id;
 }
 
-/* Configs of all models, split for rank `r`; they must agree on what a document is made of. */
-static status read_models(model *models, const engine_settings *s, int r)
+/* Configs of all models, split for rank `r` of a row, which may lie on a mesh; they must agree on
+ * what a document is made of. */
+static status read_models(model *models, const engine_settings *s, int r, const mesh *on)
 {
     for (int i = 0; i < s->n_models; i++) {
         geometry        g;
         const geometry *first = &models[0].geometry;
         TRY(geometry_read(&g, s->model[i]));
-        model_split(&models[i], &g, r, s->tp);
+        if (s->mesh_rows > 0) model_split_mesh(&models[i], &g, on);
+        else model_split(&models[i], &g, r, s->tp);
         model_choose(&models[i], precision_of(s));
         if (!same_tokens(&g, first))
             return status_fail(DID_EFORMAT,
@@ -138,7 +146,7 @@ static status read_models(model *models, const engine_settings *s, int r)
                                "all stages of a run share one tokenizer",
                                s->model[i], g.vocab, g.mask_id, first->vocab, first->mask_id,
                                s->model[0]);
-        if (s->tp > g.n_heads)
+        if (s->mesh_rows == 0 && s->tp > g.n_heads)
             return status_fail(DID_EINVAL, "%s has %d heads, too few to split over %d ranks",
                                s->model[i], g.n_heads, s->tp);
     }
@@ -148,7 +156,8 @@ static status read_models(model *models, const engine_settings *s, int r)
 status engine_plan(engine_memory *out, const engine_settings *s)
 {
     model models[ENGINE_MODELS_MAX];
-    TRY(read_models(models, s, 0)); /* the first rank gets the larger parts */
+    mesh  on = {.rows = s->mesh_rows, .cols = s->tp};
+    TRY(read_models(models, s, 0, &on)); /* the first rank gets the larger parts */
     *out = measure(s, models);
     return DID_OK;
 }
@@ -249,9 +258,14 @@ static void sign(engine *e, const kernels *k)
     if (strcmp(k->name, "blas") == 0)
         snprintf(set, sizeof set, "%s on %s beside %s", k->name, kernels_blas(),
                  kernels_available()[0]);
-    int n = snprintf(e->signature, sizeof e->signature, "did/%d %s %s tp=%d kernels=%s models=",
+    char layout[160];
+    snprintf(layout, sizeof layout, "tp=%d", e->settings.tp);
+    if (e->settings.mesh_rows > 0)
+        snprintf(layout, sizeof layout, "layout=2d %dx%d on %s", e->settings.mesh_rows,
+                 e->settings.tp, kernels_blas());
+    int n = snprintf(e->signature, sizeof e->signature, "did/%d %s %s %s kernels=%s models=",
                      ENGINE_NUMERICS, e->settings.bf16 ? "bf16" : "f32",
-                     e->settings.folded ? "folded" : "unfolded", e->settings.tp, set);
+                     e->settings.folded ? "folded" : "unfolded", layout, set);
     for (int i = 0; i < e->settings.n_models && n < (int)sizeof e->signature; i++)
         n += snprintf(e->signature + n, sizeof e->signature - (size_t)n, "%s%016llx", i ? "," : "",
                       (unsigned long long)e->models[i].hash);
@@ -297,41 +311,80 @@ static status furnish(engine *e, const kernels *k)
     return DID_OK;
 }
 
-/* The part of opening that may fail on this rank alone. */
+/* The part of opening that may fail on this rank alone. On a mesh models are opened by all ranks
+ * together, and that fails alike on all of them. */
 static status open_here(engine *e, const kernels *k)
 {
     const engine_settings *s = &e->settings;
     e->bytes = measure(s, e->models);
     for (int i = 0; i < s->n_models; i++) {
         geometry g = e->models[i].geometry;
-        TRY(model_open(&e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
+        if (s->mesh_rows > 0)
+            TRY(model_open_mesh(&e->models[i], s->model[i], &g, &e->mesh, s->folded,
+                                rows_max(s, e->models)));
+        else
+            TRY(model_open(&e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
     }
     return furnish(e, k);
+}
+
+/* What a pass costs on a mesh, which nobody can see from outside: products are made for so many
+ * rows, and so many of these places gave a row the same bits. */
+static void say_places(const engine *e)
+{
+    static const char *const names[TILES] = {"qkv", "out", "up", "down", "head", "last q", "last kv"};
+    int used = 0, all = 0;
+    for (int i = 0; i < e->settings.n_models; i++) {
+        char   text[512] = "";
+        size_t n = 0;
+        for (int shape = 0; shape < TILES; shape++) {
+            const mosaic *t = &e->models[i].tiles[shape];
+            for (int h = 0; h < t->n_heights && n < sizeof text; h++) {
+                int made = e->mesh.rows * t->height[h].m;
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%d of %d",
+                                      h ? ", " : n ? "; " : "", t->height[h].capacity, made);
+                used += t->height[h].capacity;
+                all += made;
+            }
+            if (n < sizeof text)
+                n += (size_t)snprintf(text + n, sizeof text - n, " (%s)", names[shape]);
+        }
+        log_say("layout", "model %d: rows used of those a product is made for: %s", i, text);
+    }
+    if (used < all)
+        log_warn("layout", "%s under PBLAS sums a row differently in different places of a product;"
+                 " only places that agree are used, the others are computed for nothing",
+                 kernels_blas());
 }
 
 static status open_all(engine *e, comm *world)
 {
     const kernels *k = NULL;
-    TRY(comm_agree(world, read_models(e->models, &e->settings, e->grid.my_col)));
-    TRY(choose_kernels(&k, &e->settings, world));
-    if (strcmp(k->name, "blas") == 0) TRY(same_blas(world));
+    const engine_settings *s = &e->settings;
+    if (s->mesh_rows > 0) TRY(mesh_open(&e->mesh, world, s->mesh_rows, s->tp));
+    TRY(comm_agree(world, read_models(e->models, s, e->grid.my_col, &e->mesh)));
+    TRY(choose_kernels(&k, s, world));
+    if (strcmp(k->name, "blas") == 0 || s->mesh_rows > 0) TRY(same_blas(world));
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
     TRY(identify(e, world));
     sign(e, k);
     log_say("engine", "%s", e->signature);
+    if (s->mesh_rows > 0) say_places(e);
     return DID_OK;
 }
 
 status engine_open(engine **out, const engine_settings *settings, comm *world)
 {
-    assert(settings->tp > 0 && comm_size(world) % settings->tp == 0 && settings->n_models > 0);
+    assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
+    assert(settings->n_models > 0 &&
+           (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));
     engine *e = calloc(1, sizeof *e);
     *out = e;
     status s = e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine");
     if (e) e->settings = *settings;
     s = comm_agree(world, s);
-    if (s == DID_OK) s = grid_open(&e->grid, world, settings->tp);
+    if (s == DID_OK) s = grid_open(&e->grid, world, engine_team(settings));
     if (s == DID_OK) s = open_all(e, world);
     if (s != DID_OK) engine_close(out);
     return s;
@@ -344,6 +397,7 @@ void engine_close(engine **out)
     if (!e) return;
     for (int i = 0; i < e->settings.n_models; i++) model_close(&e->models[i]);
     arena_close(&e->memory);
+    mesh_close(&e->mesh);
     grid_close(&e->grid);
     free(e);
 }

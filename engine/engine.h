@@ -22,6 +22,8 @@ typedef struct engine_settings {
     const char *model[ENGINE_MODELS_MAX];  /* checkpoint directories; index = weight handle */
     int         n_models;
     int         tp;             /* Q: ranks per row */
+    int         mesh_rows;      /* P of --layout 2d: all P x Q ranks are one row, and every weight
+                                 * lies in blocks over them; 0: weights are split over Q alone */
     int         documents;      /* in flight per row; each owns a cache slot */
     int         pass_rows;      /* soft budget of rows per pass */
     int         length_max;     /* longest document, positions */
@@ -73,8 +75,11 @@ typedef struct engine_feed {
  * configs, loads nothing. Local. */
 status engine_plan(engine_memory *out, const engine_settings *settings);
 
-/* Load and share out the models. The world's size must be a multiple of settings->tp (asserted; the
- * caller explains it to people). Fails DID_EFORMAT / DID_EIO / DID_ENOMEM alike on all ranks.
+/* Ranks that share one model and one set of documents: a row. Local. */
+int engine_team(const engine_settings *settings);
+
+/* Load and share out the models. The world's size must be a multiple of engine_team, and with a mesh
+ * that itself (asserted; the caller explains it to people). Fails DID_EFORMAT / DID_EIO / DID_ENOMEM alike on all ranks.
  * Collective over world. */
 status engine_open(engine **out, const engine_settings *settings, comm *world);
 
@@ -93,7 +98,7 @@ engine_progress  engine_totals(const engine *e);         /* this rank's. Local. 
 engine_memory    engine_bytes(const engine *e);          /* as planned for this rank. Local. */
 
 /* Everything a document's bytes depend on besides itself: model hashes, engine version, precision,
- * Q, kernel set, BLAS core. One line, borrowed. Local. */
+ * Q and layout, kernel set, BLAS core. One line, borrowed. Local. */
 const char *engine_signature(const engine *e);
 
 #endif

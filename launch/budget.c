@@ -69,6 +69,19 @@ static status tp_check(int tp, int ranks, int heads)
                        heads, work);
 }
 
+/* The columns of a grid of all ranks: what was said, else the fewest that are no fewer than rows. */
+static status grid_columns(int *cols, int said, int ranks)
+{
+    char work[200];
+    *cols = said ? said : 1;
+    while (!said && (ranks % *cols || *cols < ranks / *cols)) ++*cols;
+    if (ranks % *cols == 0) return DID_OK;
+    widths(work, sizeof work, ranks, ranks);
+    return status_fail(DID_EINVAL,
+                       "--layout 2d --tp %d: a grid of %d columns does not fill the %d rank%s of "
+                       "this run; %s would", said, said, ranks, ranks == 1 ? "" : "s", work);
+}
+
 static int documents_wanted(const settings *s, int rows, int n)
 {
     int share = (n + rows - 1) / rows;
@@ -98,9 +111,25 @@ static status too_big(const engine_settings *e, const engine_memory *need, const
         e->tp, e->documents, need->total, b->held, b->limit, b->source);
 }
 
+/* All ranks are one row, so only the documents can give way. */
+static status settle_grid(engine_settings *e, engine_memory *need, const budget *b,
+                          const settings *s, int ranks, int n)
+{
+    bool fit = false;
+    if (e->bf16)
+        return status_fail(DID_EINVAL, "--layout 2d multiplies through PBLAS, which knows f32 only: "
+                           "leave out --precision bf16, or take --layout 1d");
+    TRY(grid_columns(&e->tp, s->tp, ranks));
+    e->mesh_rows = ranks / e->tp;
+    int most = documents_wanted(s, 1, n);
+    TRY(documents_fit(e, need, b->room, most, s->documents ? most : 1, &fit));
+    return fit ? DID_OK : too_big(e, need, b);
+}
+
 status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,
                      const models *m, int ranks, int n)
 {
+    if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
     int heads = heads_least(m);
     if (s->tp) TRY(tp_check(s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {
@@ -120,9 +149,14 @@ status budget_settle(engine_settings *e, engine_memory *need, const budget *b, c
 void budget_say(const engine_settings *e, const engine_memory *need, const budget *b, int ranks)
 {
     double mb = 1e-6;
-    log_say("plan", "%d rank%s: %d row%s of %d, %d document%s in flight per row", ranks,
-            ranks == 1 ? "" : "s", ranks / e->tp, ranks / e->tp == 1 ? "" : "s", e->tp,
-            e->documents, e->documents == 1 ? "" : "s");
+    if (e->mesh_rows > 0)
+        log_say("plan", "%d rank%s: one grid of %d x %d, every weight over all of it; %d document%s "
+                "in flight", ranks, ranks == 1 ? "" : "s", e->mesh_rows, e->tp, e->documents,
+                e->documents == 1 ? "" : "s");
+    else
+        log_say("plan", "%d rank%s: %d row%s of %d, %d document%s in flight per row", ranks,
+                ranks == 1 ? "" : "s", ranks / e->tp, ranks / e->tp == 1 ? "" : "s", e->tp,
+                e->documents, e->documents == 1 ? "" : "s");
     log_say("plan",
             "memory per rank, MB: held now %.1f, weights %.1f, embedding %.1f, cache %.1f, "
             "workspace %.1f, wire %.1f; together %.1f of %.0f (%s)",

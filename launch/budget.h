@@ -24,7 +24,8 @@ typedef struct budget {
 status budget_survey(budget *b, comm *world);
 
 /* Settle e->tp and e->documents for `ranks` ranks and `n` documents: what the user said, else the
- * least tp and the most documents (at most 32) that fit. *need is the plan of the choice. Fails
+ * least tp and the most documents (at most 32) that fit. With --layout 2d all ranks are one grid,
+ * e->mesh_rows x e->tp: as many columns as --tp says, else about as many as rows. *need is the plan of the choice. Fails
  * DID_EINVAL when --tp cannot be, saying which could, or when nothing fits, naming the bytes.
  * Local. */
 status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,

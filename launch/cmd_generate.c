@@ -27,7 +27,7 @@
 /* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
  * broadcast whole. */
 typedef struct decision {
-    int           n_models, tp, documents, length_max, refine_window, end_id;
+    int           n_models, tp, mesh_rows, documents, length_max, refine_window, end_id;
     engine_memory need;
     char          model[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
 } decision;
@@ -62,6 +62,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
 {
     *e = (engine_settings){.n_models = d->n_models,
                            .tp = d->tp,
+                           .mesh_rows = d->mesh_rows,
                            .documents = d->documents,
                            .pass_rows = s->pass_rows,
                            .length_max = d->length_max,
@@ -93,6 +94,7 @@ static status decide(run *r)
     TRY(budget_settle(&r->wanted, &d->need, &r->budget, r->set, &r->job.models, comm_size(r->world),
                       n));
     d->tp = r->wanted.tp;
+    d->mesh_rows = r->wanted.mesh_rows;
     d->documents = r->wanted.documents;
     return DID_OK;
 }
@@ -246,7 +248,7 @@ static cmd_generate_run tell(const run *r)
                               .engine = r->engine,
                               .job = &r->job,
                               .set = r->set,
-                              .rows = comm_size(r->world) / r->plan.tp};
+                              .rows = comm_size(r->world) / engine_team(&r->wanted)};
 }
 
 /* The table at the end. Collective. */

@@ -18,7 +18,7 @@
 
 /* What all ranks must know before the model is loaded. Plain bytes: it is broadcast whole. */
 typedef struct decision {
-    int           tp, documents;
+    int           tp, mesh_rows, documents;
     engine_memory need;
 } decision;
 
@@ -47,6 +47,7 @@ static void engine_settings_fill(run *r)
     r->wanted = (engine_settings){.model = {s->model},
                                   .n_models = 1,
                                   .tp = r->plan.tp,
+                                  .mesh_rows = r->plan.mesh_rows,
                                   .documents = r->plan.documents,
                                   .pass_rows = s->pass_rows,
                                   .length_max = gauge_longest(&r->exam.gauge),
@@ -59,11 +60,12 @@ static void engine_settings_fill(run *r)
 
 static status settle(run *r)
 {
-    settings asked = {.tp = r->set->tp, .documents = r->set->documents};
+    settings asked = {.tp = r->set->tp, .layout = r->set->layout, .documents = r->set->documents};
     engine_settings_fill(r);
     TRY(budget_settle(&r->wanted, &r->plan.need, &r->budget, &asked, &r->exam.models,
                       comm_size(r->world), r->exam.gauge.n));
     r->plan.tp = r->wanted.tp;
+    r->plan.mesh_rows = r->wanted.mesh_rows;
     r->plan.documents = r->wanted.documents;
     return DID_OK;
 }
@@ -157,7 +159,7 @@ static ending work(run *r)
 {
     int    left = 0;
     double begun = clock_seconds();
-    status s = gauge_run(&r->exam.gauge, r->engine, r->world, comm_size(r->world) / r->plan.tp,
+    status s = gauge_run(&r->exam.gauge, r->engine, r->world, comm_size(r->world) / engine_team(&r->wanted),
                          interrupt_asked, &left);
     ending end = ending_agree(r->world, s, END_INTERNAL);
     if (end != END_DONE) return end;

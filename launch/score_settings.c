@@ -45,7 +45,12 @@ static const option table[] = {
 
     {.help = "How it is computed"},
     {"tp", 0, OPTION_COUNT, "RANKS", .silent = "1, or as many as the model needs", .min = 1,
-     .max = 4096, AT(tp), .help = "ranks that share one model; the others work on other texts"},
+     .max = 4096, AT(tp),
+     .help = "ranks that share one model; the others work on other texts. With --layout 2d the "
+             "columns of the grid of ranks"},
+    {"layout", 0, OPTION_CHOICE, "1d|2d", "1d", AT(layout),
+     .help = "1d: each weight is split over --tp ranks; 2d: every weight lies in blocks over all "
+             "ranks, which work on the same texts"},
     {"documents", 0, OPTION_COUNT, "COUNT", .silent = "up to 32, as work and memory allow",
      .min = 1, .max = 65536, AT(documents), .help = "texts in flight per group of --tp ranks"},
     {"pass-rows", 0, OPTION_COUNT, "ROWS", "1024", .min = 16, .max = 1 << 20, AT(pass_rows),

@@ -29,7 +29,7 @@ typedef struct settings {
     double      reject_entropy;
     uint64_t    seed;
 
-    int         tp, documents, pass_rows, commit, weights, precision;
+    int         tp, layout, documents, pass_rows, commit, weights, precision;
     const char *kernels;
     double      maxh, stall_s;
 

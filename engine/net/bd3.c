@@ -23,39 +23,36 @@ static status attention(loader *ld, model *m, int layer, const char *prefix)
 {
     layer_weights *l = &m->layers[layer];
     int d = m->geometry.d_model, hs = m->geometry.head_size;
-    int mine = m->heads.len * hs, first = m->heads.first * hs;
+    span mine = {m->heads.first * hs, m->heads.len * hs};
     const double *shift = ld->mod, *scale = ld->mod + d, *gate = ld->mod + 2 * d;
     TRY(norm(ld, &l->norm1, loader_find(ld, prefix, "norm1.weight"), shift, scale, d));
-    const tensor *qkv = loader_find(ld, prefix, "attn_qkv.weight");
-    for (int third = 0; third < 3; third++) {
-        int     at;
-        weight *w = model_third(m, layer, third, &at);
-        TRY(loader_input_side(ld, w, at, (slab){qkv, third * d + first, mine, 0, d, false}, NULL, 0));
-    }
-    TRY(loader_output_side(
-        ld, &l->out, (slab){loader_find(ld, prefix, "attn_out.weight"), 0, d, first, mine, false},
-        gate));
+    source qkv = {.matrix = loader_find(ld, prefix, "attn_qkv.weight"),
+                  .n = 3 * d, .k = d, .parts = 3, .mine = mine};
+    source out = {.matrix = loader_find(ld, prefix, "attn_out.weight"),
+                  .n = d, .k = d, .parts = 1, .mine = mine};
+    TRY(loader_projection(ld, m, layer, &qkv));
+    TRY(loader_output(ld, &l->out, &out, gate));
     if (!ld->folded) loader_narrow(l->gate1, gate, d);
     return DID_OK;
 }
 
 static status mlp(loader *ld, const model *m, layer_weights *l, const char *prefix)
 {
-    int           d = m->geometry.d_model, mine = m->mlp.len, first = m->mlp.first;
+    int           d = m->geometry.d_model, f = m->geometry.d_mlp;
     const double *shift = ld->mod + 3 * d, *scale = shift + d, *gate = scale + d;
     TRY(norm(ld, &l->norm2, loader_find(ld, prefix, "norm2.weight"), shift, scale, d));
-    TRY(loader_input_side(ld, &l->up, 0,
-                          (slab){loader_find(ld, prefix, "mlp.0.weight"), first, mine, 0, d, false},
-                          loader_find(ld, prefix, "mlp.0.bias"), first));
-    TRY(loader_output_side(
-        ld, &l->down, (slab){loader_find(ld, prefix, "mlp.2.weight"), 0, d, first, mine, false},
-        gate));
+    source up = {.matrix = loader_find(ld, prefix, "mlp.0.weight"),
+                 .bias = loader_find(ld, prefix, "mlp.0.bias"),
+                 .n = f, .k = d, .parts = 1, .mine = m->mlp};
+    source down = {.matrix = loader_find(ld, prefix, "mlp.2.weight"),
+                   .n = d, .k = f, .parts = 1, .mine = m->mlp};
+    TRY(loader_input(ld, &l->up, &up));
+    TRY(loader_output(ld, &l->down, &down, gate));
     TRY(loader_array(ld, loader_find(ld, prefix, "mlp.2.bias"), 0, d, l->down_bias));
-    if (!ld->folded) {
+    if (ld->folded)
+        fold_output(loader_own(l->down_bias), gate, d, 1);
+    else
         loader_narrow(l->gate2, gate, d);
-        return DID_OK;
-    }
-    fold_output(loader_own(l->down_bias), gate, d, 1);
     return DID_OK;
 }
 
@@ -66,12 +63,12 @@ static status head(loader *ld, model *m)
     TRY(fold_modulation(ld->mod, ld->ck, &m->geometry, ld->c, prefix, 2));
     TRY(norm(ld, &m->norm_final, loader_find(ld, prefix, "norm_final.weight"), ld->mod,
              ld->mod + d, d));
-    TRY(loader_input_side(ld, &m->head, 0,
-                          (slab){loader_find(ld, prefix, "linear.weight"), m->vocab.first,
-                                 m->vocab.len, 0, d, false},
-                          loader_find(ld, prefix, "linear.bias"), m->vocab.first));
-    return loader_matrix(ld, loader_find(ld, "backbone", "vocab_embed.embedding"), m->vocab.first,
-                         m->vocab.len, 0, d, m->embedding);
+    source words = {.matrix = loader_find(ld, prefix, "linear.weight"),
+                    .bias = loader_find(ld, prefix, "linear.bias"),
+                    .n = m->geometry.vocab, .k = d, .parts = 1, .mine = m->vocab};
+    TRY(loader_input(ld, &m->head, &words));
+    return loader_rows(ld, loader_find(ld, "backbone", "vocab_embed.embedding"), m->vocab, d,
+                       m->embedding);
 }
 
 status bd3_load(loader *ld, model *m)

@@ -8,9 +8,6 @@
 #include "clock.h"
 #include "vocabulary.h"
 
-/* Rows whose logits exist at one time. */
-enum { HEAD_ROWS = PANEL_MAX };
-
 /* The activations of a pass of T rows; read twice, to measure and to carve. Products write whole
  * panels, so every array that enters or leaves one has room for PANEL_MAX rows more. In bf16, h and
  * up hold operands, whose rows may be one number longer; they have this much room in every set. */
@@ -44,7 +41,9 @@ size_t forward_workspace_bytes(const model *m, int rows, int window, int ranks)
 #undef X
     size_t attention = attention_scratch_bytes(rows, window, m->kv.tile_bytes);
     size_t vocabulary = vocabulary_scratch_bytes(words, ranks);
-    return bytes + (attention > vocabulary ? attention : vocabulary);
+    size_t products = model_scratch_bytes(m, rows);
+    size_t most = attention > vocabulary ? attention : vocabulary;
+    return bytes + (most > products ? most : products);
 }
 
 static void carve(activations *a, arena *from, const model *m, int rows)
@@ -70,7 +69,7 @@ typedef struct run {
     const kernels       *k;
     activations          a;
     int                  rows;  /* in x: all rows, and after the last layer's keys the asked ones */
-    double               since;
+    double               since, wired;  /* when lap was called; seconds in linear layers' events */
 } run;
 
 /* Charge the time since the last call to `s`. */
@@ -81,11 +80,21 @@ static void lap(run *r, section s)
     r->since = now;
 }
 
-static status sum(run *r, float *x, int rows, event e)
+/* Seconds spent so far in the events of linear layers. */
+static double wired(void)
 {
-    status s = comm_sum(r->at->row, x, (size_t)rows * (size_t)r->m->geometry.d_model, e);
-    lap(r, SECTION_WIRE);
-    return s;
+    return event_totals(EV_SUM_ATTENTION).seconds + event_totals(EV_SUM_MLP).seconds +
+           event_totals(EV_SPREAD).seconds;
+}
+
+/* Charge the time since the last call to the product and to the wire behind it. */
+static void lap_linear(run *r)
+{
+    double now = wired(), wire = now - r->wired;
+    r->wired = now;
+    r->at->timing->seconds[SECTION_WIRE] += wire;
+    r->since += wire;
+    lap(r, SECTION_LINEAR);
 }
 
 /* Learned positions join the residual stream once, at its beginning. */
@@ -115,7 +124,8 @@ static status embed(run *r)
             memset(x, 0, row_bytes);
     }
     lap(r, SECTION_ROWWISE);
-    TRY(sum(r, r->a.x, r->rows, EV_SUM_EMBEDDING));
+    TRY(comm_sum(r->at->row, r->a.x, (size_t)r->rows * (size_t)d, EV_SUM_EMBEDDING));
+    lap(r, SECTION_WIRE);
     if (r->m->positions) add_positions(r);
     return DID_OK;
 }
@@ -167,39 +177,37 @@ static void norm(run *r, const affine *a)
     lap(r, SECTION_ROWWISE);
 }
 
-/* out = in W^T + bias; `in` is h, or anything that is what h is. */
-static void product(run *r, float *out, float *in, const weight *w)
+/* Everybody has the input, h; I get my heads, columns or words. */
+static status spread(run *r, float *out, const weight *w, epilogue e)
 {
-    if (narrow(r)) linear_apply_narrow(out, in, w, w->bias, r->rows, EPILOGUE_STORE);
-    else linear_apply(out, in, w, r->rows);
-    lap(r, SECTION_LINEAR);
+    status s = linear_in(out, r->a.h, w, r->rows, e, r->at->workspace);
+    lap_linear(r);
+    return s;
 }
 
 /* gelu of the first half of the MLP: what enters the second. */
-static void product_up(run *r, const weight *w)
+static status spread_up(run *r, const weight *w)
 {
-    if (narrow(r)) {
-        linear_apply_narrow(r->a.up, r->a.h, w, w->bias, r->rows, EPILOGUE_GELU);
-        lap(r, SECTION_LINEAR);
-        return;
-    }
-    product(r, r->a.up, r->a.h, w);
+    TRY(spread(r, r->a.up, w, narrow(r) ? EPILOGUE_GELU : EPILOGUE_STORE));
+    if (narrow(r)) return DID_OK;
     r->k->gelu(r->a.up, r->rows, w->n);
     lap(r, SECTION_ROWWISE);
+    return DID_OK;
 }
 
-/* The rows that `in` adds to the residual stream: each rank brings a part. One rank without a gate
- * adds them where they arise, with the additions a sum of one part and residual() would make. */
-static status add_product(run *r, float *in, const weight *w, const float *gate, const float *bias,
-                          event e)
+/* The rows that `in`, my heads or columns, adds to the residual stream. One rank without a gate adds
+ * them where they arise, with the additions a sum of one part and residual() would make. */
+static status join(run *r, float *in, const weight *w, const float *gate, const float *bias,
+                   event e)
 {
     if (narrow(r) && comm_size(r->at->row) == 1 && !gate && w->k > 0) {
         linear_apply_narrow(r->a.x, in, w, bias, r->rows, EPILOGUE_ADD);
-        lap(r, SECTION_LINEAR);
+        lap_linear(r);
         return DID_OK;
     }
-    product(r, r->a.part, in, w);
-    TRY(sum(r, r->a.part, r->rows, e));
+    status s = linear_out(r->a.part, in, w, r->rows, r->at->workspace, r->at->row, e);
+    lap_linear(r);
+    TRY(s);
     r->k->residual(r->a.x, r->a.part, gate, bias, r->rows, r->m->geometry.d_model);
     lap(r, SECTION_ROWWISE);
     return DID_OK;
@@ -222,12 +230,12 @@ static void attend(run *r, const projections *in, int layer)
 }
 
 /* Q, K and V of all rows. */
-static void project(run *r, int layer)
+static status project(run *r, int layer)
 {
     const layer_weights *l = &r->m->layers[layer];
     int                  mine = l->qkv.n / 3, stride = 3 * mine;
     norm(r, &l->norm1);
-    product(r, r->a.qkv, r->a.h, &l->qkv);
+    TRY(spread(r, r->a.qkv, &l->qkv, EPILOGUE_STORE));
     rotate(r, r->a.qkv, stride, r->rows);
     rotate(r, r->a.qkv + mine, stride, r->rows);
     lap(r, SECTION_ROWWISE);
@@ -237,10 +245,11 @@ static void project(run *r, int layer)
                       .q_stride = stride,
                       .kv_stride = stride};
     attend(r, &in, layer);
+    return DID_OK;
 }
 
 /* K and V of all rows, since others attend to them; Q and everything after it of asked rows only. */
-static void project_last(run *r, int layer)
+static status project_last(run *r, int layer)
 {
     const model         *m = r->m;
     const layer_weights *l = &m->layers[layer];
@@ -248,7 +257,7 @@ static void project_last(run *r, int layer)
     size_t               half = (size_t)(m->geometry.head_size / 2) * sizeof(float);
     size_t               wide = (size_t)d * sizeof(float);
     norm(r, &l->norm1);
-    product(r, r->a.qkv, r->a.h, &m->last_kv);
+    TRY(spread(r, r->a.qkv, &m->last_kv, EPILOGUE_STORE));
     rotate(r, r->a.qkv, 2 * mine, r->rows);
     keep_asked(r, r->a.x, wide);
     keep_asked(r, r->a.h, narrow(r) ? operand_bytes(r->k, d) : wide);
@@ -256,7 +265,7 @@ static void project_last(run *r, int layer)
     keep_asked(r, r->a.sine, half);
     r->rows = r->p->n_asks;
     lap(r, SECTION_ROWWISE);
-    product(r, r->a.part, r->a.h, &m->last_q);
+    TRY(spread(r, r->a.part, &m->last_q, EPILOGUE_STORE));
     rotate(r, r->a.part, mine, r->rows);
     lap(r, SECTION_ROWWISE);
     projections in = {.q = r->a.part,
@@ -266,32 +275,34 @@ static void project_last(run *r, int layer)
                       .kv_stride = 2 * mine,
                       .asked_only = true};
     attend(r, &in, layer);
+    return DID_OK;
 }
 
-/* One layer, on my heads and my columns. Two sums of [rows, d_model]. */
+/* One layer, on my heads and my columns. */
 static status layer_forward(run *r, int layer)
 {
     const layer_weights *l = &r->m->layers[layer];
     float               *heads = r->a.heads;
     if (layer + 1 < r->m->geometry.n_layers)
-        project(r, layer);
+        TRY(project(r, layer));
     else
-        project_last(r, layer);
+        TRY(project_last(r, layer));
     if (narrow(r)) {
         heads = r->a.h;
         r->k->operand(heads, r->a.heads, r->rows, l->out.k);
         lap(r, SECTION_ROWWISE);
     }
-    TRY(add_product(r, heads, &l->out, l->gate1, l->out_bias, EV_SUM_ATTENTION));
+    TRY(join(r, heads, &l->out, l->gate1, l->out_bias, EV_SUM_ATTENTION));
     norm(r, &l->norm2);
-    product_up(r, &l->up);
-    return add_product(r, r->a.up, &l->down, l->gate2, l->down_bias, EV_SUM_MLP);
+    TRY(spread_up(r, &l->up));
+    return join(r, r->a.up, &l->down, l->gate2, l->down_bias, EV_SUM_MLP);
 }
 
 static status transform(run *r, const pass *p, const forward_place *place)
 {
     *r = (run){.p = p, .at = place, .m = place->model, .k = place->kernels, .rows = p->n_rows};
     r->since = clock_seconds();
+    r->wired = wired();
     carve(&r->a, place->workspace, r->m, p->n_rows);
     TRY(embed(r));
     angles(r);
@@ -301,22 +312,21 @@ static status transform(run *r, const pass *p, const forward_place *place)
 }
 
 /* Logits of asked rows [first, first + n), n <= HEAD_ROWS. */
-static void head(run *r, int first, int n)
+static status head(run *r, int first, int n)
 {
     const weight *w = &r->m->head;
-    if (narrow(r))
-        linear_apply_narrow(r->a.logits, (char *)r->a.h + (size_t)first * operand_bytes(r->k, w->k),
-                            w, w->bias, n, EPILOGUE_STORE);
-    else
-        linear_apply(r->a.logits, r->a.h + (size_t)first * (size_t)w->k, w, n);
-    lap(r, SECTION_LINEAR);
+    size_t        row = narrow(r) ? operand_bytes(r->k, w->k) : (size_t)w->k * sizeof *r->a.h;
+    status        s = linear_in(r->a.logits, (char *)r->a.h + (size_t)first * row, w, n,
+                                EPILOGUE_STORE, r->at->workspace);
+    lap_linear(r);
+    return s;
 }
 
 static status answer_all(answer *answers, run *r)
 {
     for (int first = 0; first < r->p->n_asks; first += HEAD_ROWS) {
         int n = r->p->n_asks - first < HEAD_ROWS ? r->p->n_asks - first : HEAD_ROWS;
-        head(r, first, n);
+        TRY(head(r, first, n));
         TRY(vocabulary_answer(answers + first, r->p->asks + first, r->a.logits, n, r->m->vocab,
                               r->m->geometry.mask_id, r->at->workspace, r->k, r->at->row));
         lap(r, SECTION_DRAW);
@@ -341,7 +351,7 @@ status forward_logits(float *logits, const pass *p, const forward_place *place)
     status s = transform(&r, p, place);
     for (int first = 0; s == DID_OK && first < p->n_asks; first += HEAD_ROWS) {
         int n = p->n_asks - first < HEAD_ROWS ? p->n_asks - first : HEAD_ROWS;
-        head(&r, first, n);
+        s = head(&r, first, n);
         memcpy(logits + (size_t)first * words, r.a.logits, (size_t)n * words * sizeof *logits);
     }
     arena_release(place->workspace, mark);

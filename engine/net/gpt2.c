@@ -18,41 +18,28 @@ static status norm(loader *ld, const affine *a, const char *prefix, const char *
     return DID_OK;
 }
 
-/* Q, K and V are three ranges of one bias; the weight's own is filled range by range. */
-static status qkv(loader *ld, model *m, int layer, const char *prefix)
-{
-    int           d = m->geometry.d_model, mine = m->heads.len * m->geometry.head_size;
-    int           first = m->heads.first * m->geometry.head_size;
-    const tensor *w = loader_find(ld, prefix, "attn.c_attn.weight");
-    const tensor *b = loader_find(ld, prefix, "attn.c_attn.bias");
-    for (int third = 0; third < 3; third++) {
-        int     at, row = third * d + first;
-        weight *to = model_third(m, layer, third, &at);
-        TRY(loader_input_side(ld, to, at, (slab){w, row, mine, 0, d, true}, b, row));
-    }
-    return DID_OK;
-}
-
 static status layer(loader *ld, model *m, int which, const char *prefix)
 {
     layer_weights *l = &m->layers[which];
-    int d = m->geometry.d_model, hs = m->geometry.head_size;
+    int    d = m->geometry.d_model, f = m->geometry.d_mlp, hs = m->geometry.head_size;
+    span   mine = {m->heads.first * hs, m->heads.len * hs};
+    source qkv = {.matrix = loader_find(ld, prefix, "attn.c_attn.weight"),
+                  .bias = loader_find(ld, prefix, "attn.c_attn.bias"),
+                  .transposed = true, .n = 3 * d, .k = d, .parts = 3, .mine = mine};
+    source out = {.matrix = loader_find(ld, prefix, "attn.c_proj.weight"),
+                  .transposed = true, .n = d, .k = d, .parts = 1, .mine = mine};
+    source up = {.matrix = loader_find(ld, prefix, "mlp.c_fc.weight"),
+                 .bias = loader_find(ld, prefix, "mlp.c_fc.bias"),
+                 .transposed = true, .n = f, .k = d, .parts = 1, .mine = m->mlp};
+    source down = {.matrix = loader_find(ld, prefix, "mlp.c_proj.weight"),
+                   .transposed = true, .n = d, .k = f, .parts = 1, .mine = m->mlp};
     TRY(norm(ld, &l->norm1, prefix, "ln_1", d));
-    TRY(qkv(ld, m, which, prefix));
-    TRY(loader_output_side(ld, &l->out,
-                           (slab){loader_find(ld, prefix, "attn.c_proj.weight"), 0, d,
-                                  m->heads.first * hs, m->heads.len * hs, true},
-                           NULL));
+    TRY(loader_projection(ld, m, which, &qkv));
+    TRY(loader_output(ld, &l->out, &out, NULL));
     TRY(loader_array(ld, loader_find(ld, prefix, "attn.c_proj.bias"), 0, d, l->out_bias));
     TRY(norm(ld, &l->norm2, prefix, "ln_2", d));
-    TRY(loader_input_side(
-        ld, &l->up, 0,
-        (slab){loader_find(ld, prefix, "mlp.c_fc.weight"), m->mlp.first, m->mlp.len, 0, d, true},
-        loader_find(ld, prefix, "mlp.c_fc.bias"), m->mlp.first));
-    TRY(loader_output_side(
-        ld, &l->down,
-        (slab){loader_find(ld, prefix, "mlp.c_proj.weight"), 0, d, m->mlp.first, m->mlp.len, true},
-        NULL));
+    TRY(loader_input(ld, &l->up, &up));
+    TRY(loader_output(ld, &l->down, &down, NULL));
     return loader_array(ld, loader_find(ld, prefix, "mlp.c_proj.bias"), 0, d, l->down_bias);
 }
 
@@ -68,9 +55,9 @@ status gpt2_load(loader *ld, model *m)
     TRY(loader_vector(ld, checkpoint_find(ld->ck, "ln_f.weight"), 0, d, ld->scale));
     TRY(loader_vector(ld, checkpoint_find(ld->ck, "ln_f.bias"), 0, d, ld->shift));
     loader_norm(ld, &m->norm_final, d);
-    TRY(loader_matrix(ld, wte, m->vocab.first, m->vocab.len, 0, d, m->embedding));
-    TRY(loader_input_side(ld, &m->head, 0,
-                          (slab){wte, m->vocab.first, m->vocab.len, 0, d, false}, NULL, 0));
-    return loader_matrix(ld, checkpoint_find(ld->ck, "wpe.weight"), 0, m->geometry.length, 0, d,
-                         m->positions);
+    source words = {.matrix = wte, .n = m->geometry.vocab, .k = d, .parts = 1, .mine = m->vocab};
+    TRY(loader_input(ld, &m->head, &words));
+    TRY(loader_rows(ld, wte, m->vocab, d, m->embedding));
+    return loader_rows(ld, checkpoint_find(ld->ck, "wpe.weight"), (span){0, m->geometry.length}, d,
+                       m->positions);
 }

@@ -26,6 +26,28 @@ static void apply_empty(float *out, const weight *w, const float *bias, int rows
         for (int j = 0; j < w->n; j++) *out++ = bias ? bias[j] : 0;
 }
 
+static bool narrow(const weight *w)
+{
+    return w->kernels && w->kernels->precision == PRECISION_BF16;
+}
+
+status linear_in(void *out, void *in, const weight *w, int rows, epilogue e, arena *scratch)
+{
+    if (w->tiles) return mosaic_in(out, in, w->tiles, w->data, w->bias, rows, scratch);
+    if (narrow(w)) linear_apply_narrow(out, in, w, w->bias, rows, e);
+    else linear_apply(out, in, w, rows);
+    return DID_OK;
+}
+
+status linear_out(float *out, void *in, const weight *w, int rows, arena *scratch, comm *row,
+                  event e)
+{
+    if (w->tiles) return mosaic_out(out, in, w->tiles, w->data, rows, scratch);
+    if (narrow(w)) linear_apply_narrow(out, in, w, w->bias, rows, EPILOGUE_STORE);
+    else linear_apply(out, in, w, rows);
+    return comm_sum(row, out, (size_t)rows * (size_t)w->n, e);
+}
+
 void linear_apply(float *out, float *in, const weight *w, int rows)
 {
     if (w->k == 0) apply_empty(out, w, w->bias, rows);

@@ -6,13 +6,18 @@
 
 #include "bf16.h"
 #include "fold.h"
+#include "tiler.h"
 
 static int longest_bias(const model *m)
 {
     int n = 3 * m->geometry.d_model;
     if (m->mlp.len > n) n = m->mlp.len;
     if (m->vocab.len > n) n = m->vocab.len;
-    return n;
+    if (!m->mesh) return n;
+    /* Panels for a mesh are no longer than an equal share, or than this. */
+    int all = m->geometry.vocab > m->geometry.d_mlp ? m->geometry.vocab : m->geometry.d_mlp;
+    int share = all / mesh_size(m->mesh) + 1 + TILER_ROWS_MIN;
+    return n > share ? n : share;
 }
 
 /* Rows on their way into a packed weight; a few megabytes, whatever the weight. */
@@ -81,10 +86,27 @@ void loader_narrow(const float *into, const double *from, int n)
     for (int i = 0; i < n; i++) loader_own(into)[i] = (float)from[i];
 }
 
-status loader_matrix(const loader *ld, const tensor *t, int row0, int rows, int col0, int cols,
-                     const float *into)
+/* into[rows, cols] from a matrix stored [k, n]. */
+static status read_transposed(const loader *ld, const tensor *t, int row0, int rows, int col0,
+                              int cols, float *into)
 {
-    return checkpoint_read(ld->ck, t, row0, rows, col0, cols, loader_own(into));
+    for (int j = 0; j < cols; j++) {
+        TRY(checkpoint_read(ld->ck, t, col0 + j, 1, row0, rows, ld->row));
+        for (int i = 0; i < rows; i++) into[(size_t)i * (size_t)cols + (size_t)j] = ld->row[i];
+    }
+    return DID_OK;
+}
+
+status loader_matrix(const loader *ld, const source *s, int row0, int rows, int col0, int cols,
+                     float *into)
+{
+    if (s->transposed) return read_transposed(ld, s->matrix, row0, rows, col0, cols, into);
+    return checkpoint_read(ld->ck, s->matrix, row0, rows, col0, cols, into);
+}
+
+status loader_rows(const loader *ld, const tensor *t, span rows, int cols, const float *into)
+{
+    return checkpoint_read(ld->ck, t, rows.first, rows.len, 0, cols, loader_own(into));
 }
 
 void loader_norm(const loader *ld, const affine *a, int d)
@@ -94,55 +116,68 @@ void loader_norm(const loader *ld, const affine *a, int d)
     loader_narrow(a->shift, ld->shift, d);
 }
 
-static status read_transposed(const loader *ld, const slab *s, int row, int rows, float *out)
+status loader_fold(loader *ld, float *w, const source *s, int row0, int rows, const float *bias)
 {
-    for (int j = 0; j < s->cols; j++) {
-        TRY(checkpoint_read(ld->ck, s->of, s->col + j, 1, s->row + row, rows, ld->row));
-        for (int i = 0; i < rows; i++) out[(size_t)i * (size_t)s->cols + (size_t)j] = ld->row[i];
+    for (int i = 0; i < rows; i++) ld->bias[i] = 0;
+    if (s->bias) TRY(loader_vector(ld, s->bias, row0, rows, ld->bias));
+    if (ld->folded) fold_input(w, ld->bias, ld->scale, ld->shift, rows, s->k);
+    if (bias) loader_narrow(bias, ld->bias, rows);
+    return DID_OK;
+}
+
+/* Outputs [row0, row0 + rows) and some inputs of the checkpoint's weight are outputs `at` and on of
+ * mine. */
+typedef struct slab {
+    int  at, row0, rows;
+    span inputs;
+} slab;
+
+/* As many rows at a time as the stage takes; all of them, where they need not wait to be packed. */
+static int rows_at_once(const loader *ld, const slab *s)
+{
+    int most = ld->stage && s->inputs.len > 0 ? STAGE_FLOATS / s->inputs.len : s->rows;
+    return most < 1 ? 1 : most;
+}
+
+static status move_slab(loader *ld, const weight *w, const source *s, const slab *all,
+                        const double *gate, bool input)
+{
+    int most = rows_at_once(ld, all), k = all->inputs.len;
+    assert(k == w->k && all->at + all->rows <= w->n);
+    for (int done = 0; done < all->rows; done += most) {
+        int    rows = all->rows - done < most ? all->rows - done : most, at = all->at + done;
+        int    row0 = all->row0 + done;
+        float *to = ld->stage ? ld->stage : loader_own(w->data) + (size_t)at * (size_t)k;
+        TRY(loader_matrix(ld, s, row0, rows, all->inputs.first, k, to));
+        if (input) TRY(loader_fold(ld, to, s, row0, rows, w->bias ? w->bias + at : NULL));
+        if (ld->folded && gate) fold_output(to, gate + row0, rows, k);
+        if (ld->stage)
+            bf16_pack((uint16_t *)(uintptr_t)w->packed, to, at, rows, k, ld->columns);
     }
     return DID_OK;
 }
 
-/* What is multiplied into some rows [first, first + n) of a slab on their way. */
-typedef struct folding {
-    double       *bias; /* input side: [rows] of the slab, grows by W shift */
-    const double *gate; /* output side: [rows] of the slab; NULL: none */
-} folding;
-
-/* Rows [done, done + rows) of a slab: read, folded, and put where they belong. */
-static status move_rows(loader *ld, weight *w, int at, const slab *s, int done, int rows,
-                        const folding *f)
+status loader_input(loader *ld, const weight *w, const source *s)
 {
-    float *to = ld->stage ? ld->stage : loader_own(w->data) + (size_t)(at + done) * (size_t)w->k;
-    TRY(s->transposed ? read_transposed(ld, s, done, rows, to)
-                      : checkpoint_read(ld->ck, s->of, s->row + done, rows, s->col, s->cols, to));
-    if (ld->folded && f->bias) fold_input(to, f->bias + done, ld->scale, ld->shift, rows, w->k);
-    if (ld->folded && f->gate) fold_output(to, f->gate + done, rows, w->k);
-    if (ld->stage)
-        bf16_pack((uint16_t *)(uintptr_t)w->packed, to, at + done, rows, w->k, ld->columns);
+    if (w->tiles) return tiler_input(ld, w, s);
+    slab all = {0, s->mine.first, s->mine.len, {0, s->k}};
+    return move_slab(ld, w, s, &all, NULL, true);
+}
+
+status loader_projection(loader *ld, model *m, int layer, const source *s)
+{
+    if (m->mesh) return tiler_input(ld, &m->layers[layer].qkv, s);
+    for (int third = 0; third < s->parts; third++) {
+        slab    all = {0, third * (s->n / s->parts) + s->mine.first, s->mine.len, {0, s->k}};
+        weight *w = model_third(m, layer, third, &all.at);
+        TRY(move_slab(ld, w, s, &all, NULL, true));
+    }
     return DID_OK;
 }
 
-static status move_slab(loader *ld, weight *w, int at, const slab *s, const folding *f)
+status loader_output(loader *ld, const weight *w, const source *s, const double *gate)
 {
-    assert(s->cols == w->k && at + s->rows <= w->n);
-    int most = ld->stage && w->k > 0 ? STAGE_FLOATS / w->k : s->rows;
-    if (most < 1) most = 1;
-    for (int done = 0; done < s->rows; done += most)
-        TRY(move_rows(ld, w, at, s, done, s->rows - done < most ? s->rows - done : most, f));
-    return DID_OK;
-}
-
-status loader_input_side(loader *ld, weight *w, int at, slab s, const tensor *bias, int first)
-{
-    for (int i = 0; i < s.rows; i++) ld->bias[i] = 0;
-    if (bias) TRY(loader_vector(ld, bias, first, s.rows, ld->bias));
-    TRY(move_slab(ld, w, at, &s, &(folding){.bias = ld->bias}));
-    if (w->bias) loader_narrow(w->bias + at, ld->bias, s.rows);
-    return DID_OK;
-}
-
-status loader_output_side(loader *ld, weight *w, slab s, const double *gate)
-{
-    return move_slab(ld, w, 0, &s, &(folding){.gate = gate});
+    if (w->tiles) return tiler_output(ld, w, s, gate);
+    slab all = {0, 0, s->n, s->mine};
+    return move_slab(ld, w, s, &all, gate, false);
 }

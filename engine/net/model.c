@@ -7,6 +7,7 @@
 
 #include "loader.h"
 #include "manifest.h"
+#include "places.h"
 
 /* The unit in which MLP columns are dealt out: a multiple that every vector width divides. */
 enum { MLP_UNIT = 32, VOCAB_UNIT = 16 };
@@ -37,6 +38,62 @@ weight *model_third(model *m, int layer, int third, int *at)
     return &m->last_kv;
 }
 
+void model_split_mesh(model *m, const geometry *g, const mesh *on)
+{
+    model_split(m, g, on->rank, mesh_size(on));
+    m->mesh = on;
+}
+
+/* The whole of each shape of weight, and which of its sides is split as what. */
+typedef struct whole {
+    int  n, k;
+    int  parts;                       /* equal parts of that side */
+    span (*part)(const model *m, int rank); /* of each of them, in features */
+    bool heads_out;                   /* made for the vocabulary's rows */
+} whole;
+
+static span head_part(const model *m, int r)
+{
+    span heads = split_part(m->geometry.n_heads, 1, mesh_size(m->mesh), r);
+    return (span){heads.first * m->geometry.head_size, heads.len * m->geometry.head_size};
+}
+
+static span mlp_part(const model *m, int r)
+{
+    return split_part(m->geometry.d_mlp, MLP_UNIT, mesh_size(m->mesh), r);
+}
+
+static span vocab_part(const model *m, int r)
+{
+    return split_part(m->geometry.vocab, VOCAB_UNIT, mesh_size(m->mesh), r);
+}
+
+static whole whole_of(const model *m, int shape)
+{
+    int d = m->geometry.d_model, f = m->geometry.d_mlp;
+    switch (shape) {
+    case TILES_QKV: return (whole){3 * d, d, 3, head_part, false};
+    case TILES_OUT: return (whole){d, d, 1, head_part, false};
+    case TILES_UP: return (whole){f, d, 1, mlp_part, false};
+    case TILES_DOWN: return (whole){d, f, 1, mlp_part, false};
+    case TILES_HEAD: return (whole){m->geometry.vocab, d, 1, vocab_part, true};
+    case TILES_LAST_Q: return (whole){d, d, 1, head_part, false};
+    default: return (whole){2 * d, d, 2, head_part, false};
+    }
+}
+
+size_t model_scratch_bytes(const model *m, int rows)
+{
+    size_t most = 0;
+    for (int i = 0; m->mesh && i < TILES_LAST_Q; i++) { /* the last layer's are parts of qkv */
+        whole  w = whole_of(m, i);
+        int    mine = w.parts * w.part(m, 0).len; /* the first rank has the most */
+        size_t need = mosaic_scratch_bytes(m->mesh, w.n, w.k, mine, w.heads_out ? HEAD_ROWS : rows);
+        if (need > most) most = need;
+    }
+    return most;
+}
+
 /* Walks the same list twice: once without memory to count, once to carve. */
 typedef struct carver {
     arena *from; /* NULL: count only */
@@ -62,23 +119,36 @@ static void *panels(carver *c, int n, int k)
     return p ? memset(p, 0, bytes) : NULL;
 }
 
-static void carve_weight(carver *c, precision p, weight *w, int n, int k, bool bias)
+/* A weight that the transformer sees as [n, k] on this rank. */
+static void carve_weight(carver *c, const model *m, int shape, weight *w, int n, int k, bool bias)
 {
     *w = (weight){.n = n, .k = k};
-    if (p == PRECISION_F32) w->data = floats(c, n, k);
-    else w->packed = panels(c, n, k);
+    if (m->mesh) {
+        whole all = whole_of(m, shape);
+        w->data = carve(c, mosaic_floats(m->mesh, all.n, all.k) * sizeof *w->data);
+        w->tiles = &m->tiles[shape];
+    } else if (m->precision == PRECISION_F32) {
+        w->data = floats(c, n, k);
+    } else {
+        w->packed = panels(c, n, k);
+    }
     if (bias) w->bias = floats(c, 1, n);
 }
 
 /* The last layer's projection: two views of the whole where that is row by row, else two weights. */
-static void carve_last(carver *c, model *m, const weight *whole)
+static void carve_last(carver *c, model *m, const weight *all)
 {
-    int mine = whole->n / 3, d = whole->k;
-    m->last_q = m->last_kv = *whole;
+    int mine = all->n / 3, d = all->k;
+    m->last_q = m->last_kv = *all;
     m->last_q.n = mine;
     m->last_kv.n = 2 * mine;
-    if (whole->bias) m->last_kv.bias = whole->bias + mine;
-    if (whole->data) m->last_kv.data = whole->data + (size_t)mine * (size_t)d;
+    if (all->bias) m->last_kv.bias = all->bias + mine;
+    if (m->mesh) {
+        m->last_q.tiles = &m->tiles[TILES_LAST_Q];
+        m->last_kv.tiles = &m->tiles[TILES_LAST_KV];
+        return;
+    }
+    if (all->data) m->last_kv.data = all->data + (size_t)mine * (size_t)d;
     if (m->precision == PRECISION_F32) return;
     m->last_q.packed = panels(c, mine, d);
     m->last_kv.packed = panels(c, 2 * mine, d);
@@ -93,7 +163,7 @@ static void carve_projection(carver *c, model *m, weight *w, bool last, bool bia
 {
     int d = m->geometry.d_model, mine = m->heads.len * m->geometry.head_size;
     if (!last || m->precision == PRECISION_F32) {
-        carve_weight(c, m->precision, w, 3 * mine, d, bias);
+        carve_weight(c, m, TILES_QKV, w, 3 * mine, d, bias);
     } else {
         *w = (weight){.n = 3 * mine, .k = d};
         if (bias) w->bias = floats(c, 1, w->n);
@@ -106,9 +176,9 @@ static void carve_layer(carver *c, model *m, layer_weights *l, bool last, bool f
     int d = m->geometry.d_model, mine = m->heads.len * m->geometry.head_size;
     *l = (layer_weights){0};
     carve_projection(c, m, &l->qkv, last, folded || m->geometry.biased);
-    carve_weight(c, m->precision, &l->out, d, mine, false);
-    carve_weight(c, m->precision, &l->up, m->mlp.len, d, true);
-    carve_weight(c, m->precision, &l->down, d, m->mlp.len, false);
+    carve_weight(c, m, TILES_OUT, &l->out, d, mine, false);
+    carve_weight(c, m, TILES_UP, &l->up, m->mlp.len, d, true);
+    carve_weight(c, m, TILES_DOWN, &l->down, d, m->mlp.len, false);
     l->down_bias = floats(c, 1, d);
     if (m->geometry.biased) l->out_bias = floats(c, 1, d);
     if (folded) return;
@@ -127,7 +197,7 @@ static void carve_model(carver *c, model *m, bool folded)
     m->layers = layers;
     for (int i = 0; i < m->geometry.n_layers; i++)
         carve_layer(c, m, layers ? &layers[i] : &unused, i + 1 == m->geometry.n_layers, folded);
-    carve_weight(c, m->precision, &m->head, m->vocab.len, d, true);
+    carve_weight(c, m, TILES_HEAD, &m->head, m->vocab.len, d, true);
     if (!folded) carve_affine(c, &m->norm_final, d);
     m->embedding = floats(c, m->vocab.len, d);
     if (!m->geometry.rotary) m->positions = floats(c, m->geometry.length, d);
@@ -147,8 +217,12 @@ size_t model_bytes(const model *split, bool folded, size_t *embedding)
 static status load(model *m, const checkpoint *ck, bool folded, const kernels *k)
 {
     loader ld;
-    TRY(loader_open(&ld, m, ck, folded, k));
+    status opened = loader_open(&ld, m, ck, folded, k);
+    if (m->mesh) opened = comm_agree(m->mesh->ranks, opened);
+    if (opened != DID_OK) loader_close(&ld);
+    TRY(opened);
     status s = m->geometry.causal ? gpt2_load(&ld, m) : bd3_load(&ld, m);
+    if (m->mesh && !ld.agreed) s = comm_agree(m->mesh->ranks, s);
     loader_close(&ld);
     return s;
 }
@@ -182,27 +256,77 @@ static status prepare(model *m, const kernels *k)
     return DID_OK;
 }
 
+/* The checkpoint in `dir`, found to be of geometry `g`, and the model's memory, carved. Local. */
+static status begin(model *m, checkpoint **ck, const char *dir, const geometry *g, bool folded)
+{
+    size_t embedding;
+    TRY(checkpoint_open(ck, dir));
+    status s = manifest_check(*ck, g);
+    if (s != DID_OK) return status_at(s, "%s", dir);
+    TRY(arena_open(&m->memory, model_bytes(m, folded, &embedding)));
+    carver c = {.from = &m->memory};
+    carve_model(&c, m, folded);
+    for (int i = 0; i < g->head_size / 2; i++)
+        m->inv_freq[i] = pow(10000, -2.0 * i / g->head_size);
+    return DID_OK;
+}
+
 status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                   const kernels *k)
 {
     checkpoint *ck = NULL;
-    size_t      embedding;
     model_split(m, g, r, size);
     model_choose(m, k->precision);
-    status s = checkpoint_open(&ck, dir);
-    if (s == DID_OK) {
-        s = manifest_check(ck, g);
-        if (s != DID_OK) status_at(s, "%s", dir);
-    }
-    if (s == DID_OK) s = arena_open(&m->memory, model_bytes(m, folded, &embedding));
-    if (s == DID_OK) {
-        carver c = {.from = &m->memory};
-        carve_model(&c, m, folded);
-        for (int i = 0; i < g->head_size / 2; i++)
-            m->inv_freq[i] = pow(10000, -2.0 * i / g->head_size);
-        s = load(m, ck, folded, k);
-    }
+    status s = begin(m, &ck, dir, g, folded);
+    if (s == DID_OK) s = load(m, ck, folded, k);
     if (s == DID_OK) s = prepare(m, k);
+    checkpoint_close(&ck);
+    if (s != DID_OK) model_close(m);
+    return s;
+}
+
+/* Describe every shape of weight. Local. */
+static status describe(model *m, int rows)
+{
+    int   ranks = mesh_size(m->mesh), d = m->geometry.d_model;
+    span *spans = malloc((size_t)ranks * sizeof *spans);
+    if (!spans) return status_fail(DID_ENOMEM, "no memory for %d ranks", ranks);
+    status s = DID_OK;
+    for (int i = 0; s == DID_OK && i < TILES; i++) {
+        whole w = whole_of(m, i);
+        for (int r = 0; r < ranks; r++) spans[r] = w.part(m, r);
+        if (i < TILES_LAST_Q)
+            s = mosaic_init(&m->tiles[i], m->mesh, w.n, w.k, w.parts, spans,
+                            w.heads_out ? HEAD_ROWS : rows);
+        else
+            s = mosaic_view(&m->tiles[i], &m->tiles[TILES_QKV], i == TILES_LAST_Q ? 0 : d, w.n,
+                            w.parts, rows);
+    }
+    free(spans);
+    return s;
+}
+
+/* Once per shape, in memory that loading will fill. Collective over the mesh. */
+static status find_places(model *m)
+{
+    const layer_weights *l = &m->layers[0];
+    const weight        *all[TILES] = {&l->qkv,  &l->out,    &l->up,     &l->down,
+                                       &m->head, &m->last_q, &m->last_kv};
+    for (int i = 0; i < TILES; i++)
+        TRY(places_find(&m->tiles[i], loader_own(all[i]->data)));
+    return DID_OK;
+}
+
+status model_open_mesh(model *m, const char *dir, const geometry *g, const mesh *on, bool folded,
+                       int rows)
+{
+    checkpoint *ck = NULL;
+    model_split_mesh(m, g, on);
+    status s = describe(m, rows);
+    if (s == DID_OK) s = begin(m, &ck, dir, g, folded);
+    s = comm_agree(on->ranks, s);
+    if (s == DID_OK) s = find_places(m);
+    if (s == DID_OK) s = load(m, ck, folded, kernels_find(NULL));
     checkpoint_close(&ck);
     if (s != DID_OK) model_close(m);
     return s;
@@ -210,6 +334,7 @@ status model_open(model *m, const char *dir, const geometry *g, int r, int size,
 
 void model_close(model *m)
 {
+    for (int i = 0; i < TILES; i++) mosaic_clear(&m->tiles[i]);
     arena_close(&m->memory);
     m->layers = NULL;
 }

@@ -4,7 +4,8 @@
  * conditioning vector of the diffusion models is a constant of the checkpoint, so norms, shifts and
  * gates fold into the weights (in f64); the unfolded form is kept for checking the fold.
  *
- * Heads, MLP columns and vocabulary are split over the row. */
+ * Heads, MLP columns and vocabulary are split over the row. On a mesh the weights are not split with
+ * them, but lie in blocks over all its ranks (mosaic.h). */
 #ifndef DID_MODEL_H
 #define DID_MODEL_H
 
@@ -15,6 +16,7 @@
 #include "geometry.h"
 #include "kvcache.h"
 #include "linear.h"
+#include "mosaic.h"
 #include "split.h"
 
 /* An affine change of a normalised row; NULL members do nothing. */
@@ -33,6 +35,12 @@ typedef struct layer_weights {
     const float *out_bias;       /* [d_model] or NULL; added after the sum too */
 } layer_weights;
 
+/* Rows whose logits exist at one time. */
+enum { HEAD_ROWS = PANEL_MAX };
+
+/* The shapes a weight can have: each is one mosaic, where there is a mesh. */
+enum { TILES_QKV, TILES_OUT, TILES_UP, TILES_DOWN, TILES_HEAD, TILES_LAST_Q, TILES_LAST_KV, TILES };
+
 typedef struct model {
     geometry     geometry;
     precision    precision;  /* of the weights; embeddings, norms and biases are f32 always */
@@ -47,6 +55,8 @@ typedef struct model {
     affine       norm_final;
     weight       head;       /* [vocab.len, d_model] */
     double      *inv_freq;   /* [head_size / 2] */
+    const mesh  *mesh;      /* NULL: weights are split in one dimension, with heads and columns */
+    mosaic       tiles[TILES];
     arena        memory;
 } model;
 
@@ -60,14 +70,27 @@ void model_choose(model *m, precision p);
  * Local. */
 weight *model_third(model *m, int layer, int third, int *at);
 
+/* The same on a mesh, for its rank. `on` is borrowed. Local. */
+void model_split_mesh(model *m, const geometry *g, const mesh *on);
+
+/* Scratch for the products of a pass of up to `rows` rows. Local. */
+size_t model_scratch_bytes(const model *split, int rows);
+
 /* Bytes that model_open will take for them; *embedding says how many of those are the input table.
  * Local. */
 size_t model_bytes(const model *split, bool folded, size_t *embedding);
 
-/* Load rank `r` of `size`'s part of the checkpoint in `dir`, in the precision of `k`. Every missing, extra or wrongly shaped
- * tensor is a DID_EFORMAT that names it, found and expected. Local: ranks agree afterwards. */
+/* Load rank `r` of `size`'s part of the checkpoint in `dir`, in the precision of `k`. Every missing,
+ * extra or wrongly shaped tensor is a DID_EFORMAT that names it, found and expected. Local: ranks
+ * agree afterwards. */
 status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                   const kernels *k);
+
+/* The same on a mesh, in f32, for passes of up to `rows` rows. All ranks read panels of rows, and
+ * blocks move to their place; which rows of a product may be used is found out by trying (places.h). Every rank gets
+ * the same status. Collective over the mesh. */
+status model_open_mesh(model *m, const char *dir, const geometry *g, const mesh *on, bool folded,
+                       int rows);
 void   model_close(model *m);
 
 #endif

@@ -59,7 +59,12 @@ static const option table[] = {
      AT(set.refine_window), .help = "longer documents are refined in windows of this size"},
     {"tp", 0, OPTION_COUNT, "RANKS", .silent = "1, or as many as the model needs", .min = 1,
      .max = 4096, AT(set.tp),
-     .help = "ranks that share one model; the others work on other documents"},
+     .help = "ranks that share one model; the others work on other documents. With --layout 2d the "
+             "columns of the grid of ranks"},
+    {"layout", 0, OPTION_CHOICE, "1d|2d", "1d", AT(set.layout),
+     .help = "1d: each weight is split over --tp ranks; 2d: every weight lies in blocks over all "
+             "ranks, which work on the same documents (PBLAS; f32; slower, but any model fits that "
+             "fits all ranks together)"},
     {"documents", 0, OPTION_COUNT, "COUNT", .silent = "up to 32, as memory allows", .min = 1,
      .max = 1024, AT(set.documents), .help = "in flight per group of --tp ranks"},
     {"pass-rows", 0, OPTION_COUNT, "ROWS", "1024", .min = 16, .max = 1 << 20, AT(set.pass_rows),
@@ -115,6 +120,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->save_interval_s = mine.save_interval_s;
     out->refine_window = mine.refine_window;
     out->tp = mine.tp;
+    out->layout = mine.layout;
     out->documents = mine.documents;
     out->pass_rows = mine.pass_rows;
     out->commit = mine.commit;

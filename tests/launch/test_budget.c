@@ -70,6 +70,52 @@ static void with_room_every_rank_is_a_row(void **state)
     assert_int_equal(e.documents, 5);
 }
 
+/* All ranks become one grid: as square as they can, wider than high, or as wide as was said. */
+static void a_grid_takes_all_ranks(void **state)
+{
+    static const int cols[] = {0, 1, 2, 3, 2, 5, 3, 7, 4, 3, 5, 11, 4};
+    (void)state;
+    for (int ranks = 1; ranks <= 12; ranks++) {
+        settings        s = {.layout = 1};
+        budget          b = room(SIZE_MAX / 2);
+        engine_settings e = engine_default();
+        engine_memory   need;
+        assert_int_equal(budget_settle(&e, &need, &b, &s, &list, ranks, 10), DID_OK);
+        assert_int_equal(e.tp, cols[ranks]);
+        assert_int_equal(e.mesh_rows * e.tp, ranks);
+        assert_int_equal(e.documents, 10);
+        s.tp = ranks;
+        assert_int_equal(budget_settle(&e, &need, &b, &s, &list, ranks, 10), DID_OK);
+        assert_int_equal(e.mesh_rows, 1);
+    }
+    settings        s = {.layout = 1, .tp = 4};
+    budget          b = room(SIZE_MAX / 2);
+    engine_settings e = engine_default();
+    engine_memory   need;
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 6, 10), DID_EINVAL);
+    assert_non_null(strstr(status_message(), "1, 2, 3 or 6 would"));
+    s.tp = 0;
+    e.bf16 = true;
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 6, 10), DID_EINVAL);
+    assert_non_null(strstr(status_message(), "f32 only"));
+}
+
+/* The weights' share falls as the ranks grow in number. */
+static void a_grid_shares_the_weights(void **state)
+{
+    size_t whole = 0;
+    (void)state;
+    for (int ranks = 1; ranks <= 12; ranks++) {
+        settings        s = {.layout = 1};
+        budget          b = room(SIZE_MAX / 2);
+        engine_settings e = engine_default();
+        engine_memory   need;
+        assert_int_equal(budget_settle(&e, &need, &b, &s, &list, ranks, 10), DID_OK);
+        if (ranks == 1) whole = need.weights;
+        assert_true((double)need.weights < 1.1 * (double)whole / ranks);
+    }
+}
+
 static void less_room_means_fewer_documents(void **state)
 {
     engine_settings e;
@@ -133,6 +179,8 @@ static void widths_that_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_grid_takes_all_ranks),
+        cmocka_unit_test(a_grid_shares_the_weights),
         cmocka_unit_test(with_room_every_rank_is_a_row),
         cmocka_unit_test(less_room_means_fewer_documents),
         cmocka_unit_test(a_model_too_big_for_one_is_shared),

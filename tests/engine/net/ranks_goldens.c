@@ -129,18 +129,24 @@ static void cached_path(rig *r, int test_case, bool one_pass)
     free(have);
 }
 
-/* All cases, or every `stride`th. */
-static void all_goldens(int tp, bool folded, const char *kernel_set, int stride)
+/* All cases, or every `stride`th; in two dimensions on `high` rows of `tp` ranks, if there are any. */
+static void goldens_on(int high, int tp, bool folded, const char *kernel_set, int stride)
 {
     rig r;
-    assert_int_equal(rig_open(&r, MODEL, world, tp, 2 * LENGTH, LENGTH + BLOCK, folded, kernel_set),
-                     DID_OK);
+    if (rig_open_on(&r, MODEL, world, high, tp, 2 * LENGTH, LENGTH + BLOCK, folded,
+                    kernels_find(kernel_set)) != DID_OK)
+        fail_msg("%s", status_message());
     for (int i = 0; i < 8; i += stride) training_layout(&r, i, i < 4 ? BLOCK : LENGTH);
     for (int i = 4; i >= 0; i -= stride) {
         cached_path(&r, i, false);
         cached_path(&r, i, true);
     }
     rig_close(&r);
+}
+
+static void all_goldens(int tp, bool folded, const char *kernel_set, int stride)
+{
+    goldens_on(0, tp, folded, kernel_set, stride);
 }
 
 static void agrees_with_the_reference(void **state)
@@ -226,6 +232,15 @@ static void bf16_stays_near_the_reference(void **state)
         bf16_case(1, true, *name, 5);
 }
 
+/* Every mesh of the world; the unfolded weights on one of them. */
+static void agrees_in_two_dimensions(void **state)
+{
+    (void)state;
+    int ranks = comm_size(world);
+    for (int high = 1; high <= ranks; high++)
+        if (ranks % high == 0) goldens_on(high, ranks / high, high > 1 || ranks == 1, NULL, 4);
+}
+
 int main(void)
 {
     if (comm_start(&world) != DID_OK) return 1;
@@ -236,6 +251,7 @@ int main(void)
         cmocka_unit_test(agrees_unfolded),
         cmocka_unit_test(agrees_with_every_kernel_set),
         cmocka_unit_test(bf16_stays_near_the_reference),
+        cmocka_unit_test(agrees_in_two_dimensions),
     };
     int failed = s != DID_OK ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
     checkpoint_close(&goldens);

@@ -14,6 +14,7 @@
 
 typedef struct rig {
     grid          grid;
+    mesh          mesh;
     model         model;
     kvcache       cache;
     arena         memory, batch_memory;
@@ -33,20 +34,26 @@ static inline bool rig_slow(void)
 }
 
 /* Open `dir` on rows of `tp` ranks of `world`, for passes of `rows` rows and documents of `length`
- * positions. */
-static inline status rig_open_with(rig *r, const char *dir, comm *world, int tp, int rows,
-                                   int length, bool folded, const kernels *k)
+ * positions; or, with `high` rows, in two dimensions on a mesh of high x tp ranks, all of `world`. */
+static inline status rig_open_on(rig *r, const char *dir, comm *world, int high, int tp, int rows,
+                                 int length, bool folded, const kernels *k)
 {
+    int team = high > 0 ? high * tp : tp;
     *r = (rig){0};
     geometry g;
     if (!k) return status_fail(DID_EINVAL, "no such kernels");
-    TRY(grid_open(&r->grid, world, tp));
+    TRY(grid_open(&r->grid, world, team));
     TRY(geometry_read(&g, dir));
-    TRY(model_open(&r->model, dir, &g, r->grid.my_col, tp, folded, k));
+    if (high > 0) {
+        TRY(mesh_open(&r->mesh, r->grid.row, high, tp));
+        TRY(model_open_mesh(&r->model, dir, &g, &r->mesh, folded, rows));
+    } else {
+        TRY(model_open(&r->model, dir, &g, r->grid.my_col, tp, folded, k));
+    }
     r->cache = (kvcache){.slots = RIG_SLOTS, .tiles = kvcache_tiles(length, g.length)};
     r->cache.slot_bytes = kvcache_slot_bytes(&r->model.kv, r->cache.tiles);
     size_t cache = arena_round(RIG_SLOTS * r->cache.slot_bytes);
-    size_t work = forward_workspace_bytes(&r->model, rows, length + rows, tp);
+    size_t work = forward_workspace_bytes(&r->model, rows, length + rows, team);
     TRY(arena_open(&r->memory, cache + work + 64));
     /* Not-a-number everywhere: whoever reads what nobody wrote shows it. */
     memset(r->memory.base, 0xff, r->memory.size);
@@ -59,6 +66,13 @@ static inline status rig_open_with(rig *r, const char *dir, comm *world, int tp,
     return DID_OK;
 }
 
+/* In one dimension, with the kernels `k`. */
+static inline status rig_open_with(rig *r, const char *dir, comm *world, int tp, int rows,
+                                   int length, bool folded, const kernels *k)
+{
+    return rig_open_on(r, dir, world, 0, tp, rows, length, folded, k);
+}
+
 /* The same in f32, with the set of that name. */
 static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int rows, int length,
                               bool folded, const char *kernel_set)
@@ -69,6 +83,7 @@ static inline status rig_open(rig *r, const char *dir, comm *world, int tp, int 
 static inline void rig_close(rig *r)
 {
     model_close(&r->model);
+    mesh_close(&r->mesh);
     arena_close(&r->memory);
     arena_close(&r->batch_memory);
     grid_close(&r->grid);
