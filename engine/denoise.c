@@ -132,7 +132,7 @@ bool denoise_sound(document *d, const segment *s, const batch *b)
             d->finish = FINISH_FAILED;
             snprintf(d->reason, sizeof d->reason,
                      "stage %d, position %d: the model's logits are not finite", d->at,
-                     batch_position(s, &b->pass.asks[i]));
+                     b->pass.asks[i].position);
             return false;
         }
     return true;
@@ -146,11 +146,11 @@ int denoise_apply(document *d, const segment *s, const batch *b, const rules *by
         n = surest(d, s, b, by->ranked);
         for (int i = 0; i < n; i++) {
             int which = by->ranked[i].position;
-            place(d, batch_position(s, &b->pass.asks[which]), &b->answers[which]);
+            place(d, b->pass.asks[which].position, &b->answers[which]);
         }
     } else {
         for (int i = s->ask; i < s->ask + s->n_asks; i++)
-            place(d, batch_position(s, &b->pass.asks[i]), &b->answers[i]);
+            place(d, b->pass.asks[i].position, &b->answers[i]);
     }
     d->cost[d->at].nfe++;
     d->step++;

@@ -14,6 +14,7 @@ static void begin(document *d, int32_t mask_id)
         d->masked[i] = !d->given[i];
         d->snapshot[i] = d->given[i] ? INFINITY : 0.0f;
         d->before[i] = d->token[i];
+        d->loose[i] = false;
     }
     d->at = d->region = d->step = d->n_draws = d->committed = 0;
     d->entered = false;
@@ -36,8 +37,10 @@ status document_open(document **out, int capacity, const int32_t *given, int32_t
         d->masked = malloc(n * sizeof *d->masked);
         d->given = malloc(n * sizeof *d->given);
         d->before = malloc(n * sizeof *d->before);
+        d->loose = malloc(n * sizeof *d->loose);
     }
-    if (!d || !d->token || !d->snapshot || !d->masked || !d->given || !d->before) {
+    if (!d || !d->token || !d->snapshot || !d->masked || !d->given || !d->before ||
+        !d->loose) {
         document_close(out);
         return status_fail(DID_ENOMEM, "no memory for a document of %d positions", capacity);
     }
@@ -91,6 +94,7 @@ void document_close(document **out)
     free(d->masked);
     free(d->given);
     free(d->before);
+    free(d->loose);
     free(d->nll);
     free(d->draws);
     for (int k = 0; k < STAGES_MAX; k++) free(d->left[k]);

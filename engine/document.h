@@ -32,6 +32,7 @@ typedef struct cost {
     int rescored;  /* passes that only measured post-hoc confidence */
     int reopened;  /* positions that remasking reset */
     int changed;   /* positions whose token differs from the one the stage found */
+    int64_t rows;  /* positions evaluated in all of these */
 } cost;
 
 typedef enum {
@@ -70,6 +71,7 @@ typedef struct document {
     bool    *masked;     /* [capacity] */
     bool    *given;      /* [capacity] prompt, infilling, E: never reopened */
     int32_t *before;     /* [capacity] the tokens this stage found */
+    bool    *loose;      /* [capacity] cached refinement: masked when all was last evaluated */
     float   *nll;        /* [capacity] nats, by a measuring stage; NAN where nothing was measured;
                             NULL unless document_reserve saw such a stage */
 

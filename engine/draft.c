@@ -29,6 +29,7 @@ static void go_to_masks(document *d, int index)
     for (block x = block_at(d, index); x.len > 0; x = block_at(d, ++index), passed++) {
         if (document_masked(d, x.first, x.len) == 0) continue;
         d->cost[d->at].commits += passed;
+        d->cost[d->at].rows += (int64_t)passed * stage_block(&d->stage[d->at], d->length);
         d->region = index;
         d->step = 0;
         return;

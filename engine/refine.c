@@ -1,5 +1,7 @@
 #include "refine.h"
 
+#include <stdio.h>
+
 #include "cut.h"
 #include "denoise.h"
 
@@ -25,6 +27,20 @@ static int fresh_masks(const document *d, window w)
     return document_masked(d, w.fresh, w.first + w.len - w.fresh);
 }
 
+/* Does the next pass evaluate the whole window? */
+static bool whole_pass(const document *d)
+{
+    int every = d->stage[d->at].cache;
+    return every == 0 || d->step % every == 0;
+}
+
+/* The rows that passes evaluate until the next whole one: those that it will find masked. */
+static void mark_loose(document *d, window w)
+{
+    if (d->stage[d->at].cache == 0 || !whole_pass(d)) return;
+    for (int i = w.first; i < w.first + w.len; i++) d->loose[i] = d->masked[i];
+}
+
 static void go_to_masks(document *d, const rules *by)
 {
     window w = window_of(d, by);
@@ -33,6 +49,7 @@ static void go_to_masks(document *d, const rules *by)
         d->region++;
         w = window_of(d, by);
     }
+    mark_loose(d, w);
 }
 
 void refine_enter(document *d, const rules *by)
@@ -46,11 +63,60 @@ static const segment *probe_window(const document *d, window w, batch *b)
     return batch_segment(b, SEGMENT_PROBE, -1, d->token + w.first, w.first, w.len, w.first);
 }
 
-int refine_contribute(const document *d, const rules *by, batch *b, int room,
+bool refine_fits(document *d, const rules *by)
+{
+    const stage *s = &d->stage[d->at];
+    int          size = by->refine_window[s->model];
+    int          whole = (d->length + KEY_TILE - 1) / KEY_TILE;
+    int          tiles = (size + 2 * KEY_TILE - 2) / KEY_TILE; /* it may begin inside of one */
+    if (tiles > whole) tiles = whole;
+    if (s->cache == 0 || tiles <= by->cache->tiles) return true;
+    d->finish = FINISH_FAILED;
+    snprintf(d->reason, sizeof d->reason,
+             "stage %d: a window of %d positions is to be cached, the cache holds %d", d->at,
+             size < d->length ? size : d->length, by->cache->tiles * KEY_TILE);
+    return false;
+}
+
+/* The last whole pass of window `w` once more, for its keys and values: what has been placed since
+ * is masked again. */
+static void repeat_whole(const document *d, window w, const rules *by, batch *b)
+{
+    for (int i = w.first; i < w.first + w.len; i++)
+        by->position[i] = d->loose[i] ? by->mask_id : d->token[i];
+    batch_patch(b, d->slot, by->position, NULL, w.first, w.first + w.len);
+}
+
+static int count_loose(const document *d, window w)
+{
+    int n = 0;
+    for (int i = w.first; i < w.first + w.len; i++) n += d->loose[i];
+    return n;
+}
+
+static int contribute_cached(const document *d, window w, const rules *by, batch *b, int room,
+                             int *committed, const segment **probe)
+{
+    int  end = w.first + w.len;
+    bool whole = whole_pass(d), lost = !whole && d->committed != end;
+    int  rows = whole || lost ? w.len : count_loose(d, w);
+    if (rows > room) return 0;
+    *committed = end;
+    if (lost) {
+        repeat_whole(d, w, by, b);
+        return rows;
+    }
+    *probe = batch_patch(b, d->slot, d->token, whole ? NULL : d->loose, w.first, end);
+    denoise_ask(d, w.fresh, end - w.fresh, b, by);
+    return rows;
+}
+
+int refine_contribute(const document *d, const rules *by, batch *b, int room, int *committed,
                       const segment **probe)
 {
     window w = window_of(d, by);
     *probe = NULL;
+    if (d->stage[d->at].cache > 0) return contribute_cached(d, w, by, b, room, committed, probe);
     if (w.len > room) return 0;
     *probe = probe_window(d, w, b);
     denoise_ask(d, w.fresh, w.first + w.len - w.fresh, b, by);
@@ -59,8 +125,13 @@ int refine_contribute(const document *d, const rules *by, batch *b, int room,
 
 int refine_apply(document *d, const segment *probe, const batch *b, const rules *by)
 {
-    int placed = denoise_apply(d, probe, b, by);
-    if (d->finish != FINISH_NONE || fresh_masks(d, window_of(d, by)) > 0) return placed;
+    window w = window_of(d, by);
+    int    placed = denoise_apply(d, probe, b, by);
+    if (d->finish != FINISH_NONE) return placed;
+    if (fresh_masks(d, w) > 0) {
+        mark_loose(d, w);
+        return placed;
+    }
     go_to_masks(d, by);
     if (d->at == 0 && document_masked(d, 0, d->length) == 0) cut_draft(d, d->length, by);
     return placed;
@@ -91,7 +162,7 @@ void refine_rescore_apply(document *d, const segment *probe, const batch *b)
 {
     if (!denoise_sound(d, probe, b)) return;
     for (int i = probe->ask; i < probe->ask + probe->n_asks; i++)
-        d->snapshot[batch_position(probe, &b->pass.asks[i])] = b->answers[i].raw;
+        d->snapshot[b->pass.asks[i].position] = b->answers[i].raw;
     d->cost[d->at].rescored++;
     d->region++;
 }

@@ -29,6 +29,19 @@ static score_window window_of(const document *d, const rules *by)
     return score_window_at(d->length, by->window[d->stage[d->at].model], d->region);
 }
 
+bool score_fits(document *d, const rules *by)
+{
+    const stage *s = &d->stage[d->at];
+    int          window = by->window[s->model], ring = by->cache->tiles * KEY_TILE;
+    int          room = window < ring ? window : ring, span = d->length;
+    if (s->work == WORK_SCORE && span > window) span = window; /* the rest in further windows */
+    if (span <= room) return true;
+    d->finish = FINISH_FAILED;
+    snprintf(d->reason, sizeof d->reason,
+             "stage %d: %d positions are to be measured at once, %d can be", d->at, span, room);
+    return false;
+}
+
 bool score_pending(const document *d, const rules *by)
 {
     if (d->stage[d->at].work == WORK_BOUND) return d->region < d->stage[d->at].steps;

@@ -21,6 +21,10 @@ typedef struct score_part {
 /* Begin measuring. Local. */
 void score_enter(document *d);
 
+/* Can a document of this length be measured at once? When not, it has failed and its reason says why.
+ * Local. */
+bool score_fits(document *d, const rules *by);
+
 /* Is there anything left to measure? Local. */
 bool score_pending(const document *d, const rules *by);
 

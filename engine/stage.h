@@ -40,6 +40,9 @@ typedef struct stage {
     nucleus_rule rule;
     double       temperature;  /* 0 = the most probable token */
     confidence   confidence;   /* which probability the snapshot records */
+    int          cache;        /* global refinement: passes from one evaluation of all positions to
+                                  the next; in between only those that were masked at the last are
+                                  evaluated. 0: every pass evaluates all and stores nothing */
 } stage;
 
 static inline bool stage_measures(const stage *s)

@@ -16,8 +16,10 @@ static bool in_blocks(const document *d)
     return stage_block(&d->stage[d->at], d->length) < d->length;
 }
 
-static void enter(document *d, const rules *by)
+/* False when the stage cannot be run; the document has failed. */
+static bool enter(document *d, const rules *by)
 {
+    if (measures(d) ? !score_fits(d, by) : !in_blocks(d) && !refine_fits(d, by)) return false;
     memcpy(d->before, d->token, (size_t)d->length * sizeof *d->token);
     if (d->at > 0 && !measures(d)) remask_document(d, by);
     d->entered = true;
@@ -28,6 +30,7 @@ static void enter(document *d, const rules *by)
         draft_enter(d);
     else
         refine_enter(d, by);
+    return true;
 }
 
 static void leave(document *d)
@@ -58,7 +61,7 @@ void walk_settle(document *d, const rules *by)
     while (d->finish == FINISH_NONE && d->at < d->n_stages) {
         if (!d->entered) {
             if (!measures(d) && refine_rescoring(d, by)) return;
-            enter(d, by);
+            if (!enter(d, by)) return;
         }
         if (measures(d) ? score_pending(d, by) : document_masked(d, 0, d->length) > 0) return;
         leave(d);
@@ -76,7 +79,7 @@ int walk_contribute(document *d, const rules *by, batch *b, int room, turn *out)
     *out = (turn){.doc = d, .committed = d->committed};
     if (measures(d)) return score_contribute(d, by, b, room, &out->committed, &out->part);
     if (!d->entered) return refine_rescore_contribute(d, by, b, room, &out->probe);
-    if (!in_blocks(d)) return refine_contribute(d, by, b, room, &out->probe);
+    if (!in_blocks(d)) return refine_contribute(d, by, b, room, &out->committed, &out->probe);
     return draft_contribute(d, by, b, room, &out->committed, &out->probe);
 }
 
@@ -87,6 +90,7 @@ void walk_apply(turn *t, const batch *b, const rules *by)
     if (measures(d)) {
         score_apply(d, b, &t->part, by);
     } else if (t->probe) {
+        d->cost[d->at].rows += t->probe->len;
         if (!d->entered)
             refine_rescore_apply(d, t->probe, b);
         else if (in_blocks(d))

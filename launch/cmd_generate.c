@@ -75,6 +75,23 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
     for (int i = 0; i < d->n_models; i++) e->model[i] = d->model[i];
 }
 
+/* A slot holds what a draft looks back on, and no more: windows beyond the model's length find no
+ * place there. */
+static status caches_check(const job *j, int refine_window)
+{
+    for (int i = 0; i < j->input.n; i++)
+        for (int k = 0; k < j->input.request[i].n_stages; k++) {
+            const stage *s = &j->input.request[i].stage[k];
+            int          trained = j->models.shape[s->model].length;
+            if (s->cache > 0 && refine_window > trained && j->input.length_max > trained)
+                return status_fail(DID_EINVAL,
+                                   "--refine-window: a stage with cache=%d keeps at most the "
+                                   "model's length %d, found a window of %d",
+                                   s->cache, trained, refine_window);
+        }
+    return DID_OK;
+}
+
 /* Rank 0's part: the job is good, now its size. */
 static status decide(run *r)
 {
@@ -89,6 +106,7 @@ static status decide(run *r)
         log_warn("plan",
                  "refine windows may pass the model's length %d: it was not trained for that",
                  trained);
+    TRY(caches_check(&r->job, d->refine_window));
     engine_settings_fill(&r->wanted, r->set, d);
     int n = r->task->carry ? INPUT_REQUESTS_MAX : r->job.input.n;
     TRY(budget_settle(&r->wanted, &d->need, &r->budget, r->set, &r->job.models, comm_size(r->world),

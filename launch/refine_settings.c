@@ -38,8 +38,8 @@ static const option table[] = {
              "the draft in did generate: the text is stage 1, and none of these drafts. "
              "L:0.25:quota/32 reopens the least certain quarter and refines it in 32 steps with "
              "the whole text in view. Settings: fhs, ancestral/N, quota/N, threshold/P, p=, T=, "
-             "order=, policy=, confidence=, rule=, model=DIR. The options below hold where a stage "
-             "is silent"},
+             "order=, policy=, confidence=, rule=, cache=, model=DIR. The options below hold where a "
+             "stage is silent"},
     {"sampler", 0, OPTION_CHOICE, "fhs|ancestral|quota|threshold", .silent = "quota", AT(sampler),
      .help = "first hitting (a token per pass), ancestral or quota (in --steps), or all that are "
              "sure enough at once (--threshold)"},
@@ -62,6 +62,11 @@ static const option table[] = {
      .help = "the snapshot is the probability before or after the nucleus is cut"},
     {"refine-window", 0, OPTION_TEXT, "TOKENS|full", .silent = "the model's length",
      AT(refine_window), .help = "longer texts are refined in windows of this size"},
+    {"refine-cache", 0, OPTION_COUNT, "PASSES", .silent = "off: every pass is exact", .min = 1,
+     .max = 1000000, AT(refine_cache),
+     .help = "an approximation: in refinements of the whole, evaluate all positions only so often, "
+             "and in between those that were masked; keys and values of the others are reused. A "
+             "stage's cache=N wins"},
     {"seed", 0, OPTION_SEED, "NUMBER", .silent = "that of a traced record, else 1", AT(seed),
      .help = "same seed, same id, same text, on any number of rows"},
 
@@ -74,9 +79,10 @@ static const option table[] = {
      .help = "positions of many texts that one pass takes together"},
     {"commit", 0, OPTION_CHOICE, "fused|separate", "fused", AT(commit),
      .help = "store a finished block in the pass that begins the next, or in one of its own"},
-    {"precision", 0, OPTION_TEXT, "f32", "f32", AT(precision), .help = "of the linear layers"},
+    {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
+     .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
-     .help = "avx512, avx2 or ref; see did --version"},
+     .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
     {"maxh", 0, OPTION_REAL, "HOURS", .silent = "no limit", .max = 1e6, .open = true, AT(maxh),

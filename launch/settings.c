@@ -51,7 +51,7 @@ static const option table[] = {
      .help = "comma between stages, each block[:remask share][:setting...]; L is the whole length. "
              "4,L:0.25:quota/32 drafts in blocks of 4, reopens the least certain quarter, refines "
              "it in 32 steps. Settings: fhs, ancestral/N, quota/N, threshold/P, p=, T=, order=, "
-             "policy=, confidence=, rule=, model=DIR. The options below hold where a stage is silent"},
+             "policy=, confidence=, rule=, cache=, model=DIR. The options below hold where a stage is silent"},
     {"sampler", 0, OPTION_CHOICE, "fhs|ancestral|quota|threshold",
      .silent = "fhs drafts, quota refines", AT(sampler),
      .help = "first hitting (a token per pass), ancestral or quota (in --steps), or all that are "
@@ -75,6 +75,11 @@ static const option table[] = {
      .help = "the snapshot is the probability before or after the nucleus is cut"},
     {"refine-window", 0, OPTION_TEXT, "TOKENS|full", .silent = "the model's length",
      AT(refine_window), .help = "longer documents are refined in windows of this size"},
+    {"refine-cache", 0, OPTION_COUNT, "PASSES", .silent = "off: every pass is exact", .min = 1,
+     .max = 1000000, AT(refine_cache),
+     .help = "an approximation: in refinements of the whole, evaluate all positions only so often, "
+             "and in between those that were masked; keys and values of the others are reused. A "
+             "stage's cache=N wins"},
     {"reject", 0, OPTION_FLAG, AT(reject),
      .help = "throw drafts away that repeat themselves, and draft again"},
     {"reject-window", 0, OPTION_COUNT, "TOKENS", "256", .min = 2, .max = REQUEST_LENGTH_MAX,
@@ -172,7 +177,8 @@ stage_defaults settings_stage(const settings *s)
                             .rule = (nucleus_rule)s->nucleus_rule,
                             .temperature = s->temperature,
                             .policy = (policy)s->policy,
-                            .confidence = (confidence)s->confidence};
+                            .confidence = (confidence)s->confidence,
+                            .cache = s->refine_cache};
 }
 
 int settings_refine_window(const settings *s)

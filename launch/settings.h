@@ -24,6 +24,7 @@ typedef struct settings {
     int         sampler, order, steps, nucleus_rule, policy, confidence;
     double      nucleus, temperature, threshold;
     const char *refine_window;
+    int         refine_cache;
     bool        reject;
     int         reject_window, reject_restarts;
     double      reject_entropy;

@@ -18,10 +18,10 @@ void attention_commit(const pass *p, const projections *in, int layer, const kvs
 {
     for (int i = 0; i < p->n_segments; i++) {
         const segment *s = &p->segments[i];
-        if (s->kind != SEGMENT_COMMIT) continue;
+        if (s->kind == SEGMENT_PROBE) continue;
         for (int head = 0; head < shape->heads; head++)
             for (int j = 0; j < s->len; j++) {
-                int    position = s->first + j;
+                int    position = pass_position(p, s, j);
                 size_t at = (size_t)(s->row + j) * (size_t)in->kv_stride +
                             (size_t)head * (size_t)shape->head_size;
                 k->key_store(kvcache_tile(cache, shape, s->slot, layer, head, position, 0),
@@ -64,10 +64,11 @@ static void attend(float *out, int out_stride, const float *q, int rows, const s
                    arena *scratch, const kernels *k)
 {
     size_t       mark = arena_mark(scratch);
-    int          to = s->first + s->len, n = tiles_of(s->from, to), first = s->from / KEY_TILE;
+    int          to = s->kind == SEGMENT_PATCH ? s->to : s->first + s->len;
+    int          n = tiles_of(s->from, to), first = s->from / KEY_TILE;
     const void **k_tile = arena_take(scratch, (size_t)n * sizeof *k_tile);
     const void **v_tile = arena_take(scratch, (size_t)n * sizeof *v_tile);
-    int          cached = s->kind == SEGMENT_COMMIT ? n : s->first / KEY_TILE - first;
+    int          cached = s->kind == SEGMENT_PROBE ? s->first / KEY_TILE - first : n;
     for (int t = 0; t < cached; t++) {
         int position = (first + t) * KEY_TILE;
         k_tile[t] = kvcache_tile(cache, shape, s->slot, layer, head, position, 0);

@@ -22,12 +22,12 @@ typedef struct projections {
 /* Scratch for one segment and head: tile pointers and the tiles a probe makes for itself. */
 size_t attention_scratch_bytes(int rows, int window, size_t tile_bytes);
 
-/* Write the keys and values of every COMMIT of the pass into its slot. Local. */
+/* Write the keys and values of every COMMIT and PATCH of the pass into its slot. Local. */
 void attention_commit(const pass *p, const projections *in, int layer, const kvshape *shape,
                       const kvcache *cache, const kernels *k);
 
-/* out[rows or asks, heads * head_size]: attention of every query row of the pass. Commits of this
- * layer must have been written. Local. */
+/* out[rows or asks, heads * head_size]: attention of every query row of the pass. Commits and
+ * patches of this layer must have been written. Local. */
 void attention_apply(float *out, const pass *p, const projections *in, int layer,
                      const kvshape *shape, const kvcache *cache, arena *scratch, const kernels *k);
 

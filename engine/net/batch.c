@@ -10,14 +10,14 @@ typedef struct plan_head {
 
 static size_t wire_bytes(int segments, int rows, int asks)
 {
-    return (size_t)segments * sizeof(segment) + (size_t)rows * sizeof(int32_t) +
+    return (size_t)segments * sizeof(segment) + 2 * (size_t)rows * sizeof(int32_t) +
            (size_t)asks * sizeof(ask);
 }
 
 size_t batch_bytes(int rows_max)
 {
     size_t n = (size_t)rows_max;
-    return arena_round(n * sizeof(segment)) + arena_round(n * sizeof(int32_t)) +
+    return arena_round(n * sizeof(segment)) + 2 * arena_round(n * sizeof(int32_t)) +
            arena_round(n * sizeof(ask)) + arena_round(n * sizeof(answer)) +
            arena_round(wire_bytes(rows_max, rows_max, rows_max));
 }
@@ -28,6 +28,7 @@ void batch_open(batch *b, int rows_max, arena *from)
     *b = (batch){.rows_max = rows_max};
     b->pass.segments = arena_take(from, n * sizeof *b->pass.segments);
     b->pass.token = arena_take(from, n * sizeof *b->pass.token);
+    b->pass.position = arena_take(from, n * sizeof *b->pass.position);
     b->pass.asks = arena_take(from, n * sizeof *b->pass.asks);
     b->answers = arena_take(from, n * sizeof *b->answers);
     b->wire = arena_take(from, wire_bytes(rows_max, rows_max, rows_max));
@@ -57,20 +58,52 @@ segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *tok
     return s;
 }
 
+segment *batch_patch(batch *b, int slot, const int32_t *token, const bool *wanted, int from, int to)
+{
+    pass    *p = &b->pass;
+    segment *s = &p->segments[p->n_segments++];
+    *s = (segment){.kind = SEGMENT_PATCH,
+                   .slot = slot,
+                   .first = from,
+                   .from = from,
+                   .row = p->n_rows,
+                   .ask = p->n_asks,
+                   .to = to};
+    for (int i = from; i < to; i++) {
+        if (wanted && !wanted[i]) continue;
+        assert(p->n_rows < b->rows_max);
+        p->position[p->n_rows] = i;
+        p->token[p->n_rows++] = token[i];
+    }
+    s->len = p->n_rows - s->row;
+    assert(s->len > 0);
+    return s;
+}
+
+/* The row of the newest segment that holds `position`: positions ascend. */
+static int row_of(const pass *p, const segment *s, int position)
+{
+    int low = 0, high = s->len;
+    if (s->kind != SEGMENT_PATCH) return s->row + position - s->first;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (p->position[s->row + middle] <= position) low = middle;
+        else high = middle;
+    }
+    return s->row + low;
+}
+
 ask *batch_ask(batch *b, int position)
 {
     pass    *p = &b->pass;
     segment *s = &p->segments[p->n_segments - 1];
-    assert(position >= s->first && position < s->first + s->len);
+    int      row = row_of(p, s, position);
+    assert(row >= s->row && row < s->row + s->len);
+    assert(pass_position(p, s, row - s->row) == position);
     s->n_asks++;
     ask *a = &p->asks[p->n_asks++];
-    *a = (ask){.row = s->row + position - s->first};
+    *a = (ask){.row = row, .position = position};
     return a;
-}
-
-int batch_position(const segment *s, const ask *a)
-{
-    return s->first + a->row - s->row;
 }
 
 static size_t move(char *wire, void *array, size_t bytes, int packing)
@@ -85,6 +118,7 @@ static void pack(batch *b, int packing)
     char *at = b->wire;
     at += move(at, p->segments, (size_t)p->n_segments * sizeof *p->segments, packing);
     at += move(at, p->token, (size_t)p->n_rows * sizeof *p->token, packing);
+    at += move(at, p->position, (size_t)p->n_rows * sizeof *p->position, packing);
     move(at, p->asks, (size_t)p->n_asks * sizeof *p->asks, packing);
 }
 

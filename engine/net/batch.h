@@ -4,6 +4,8 @@
 #ifndef DID_BATCH_H
 #define DID_BATCH_H
 
+#include <stdbool.h>
+
 #include "arena.h"
 #include "comm.h"
 #include "pass.h"
@@ -30,12 +32,13 @@ void batch_begin(batch *b, int model);
 segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *token, int first,
                        int len, int from);
 
+/* Append a PATCH of the positions in [from, to) for which wanted[position] (NULL: all of them), with
+ * token[position]; there is at least one. Returns it. Local. */
+segment *batch_patch(batch *b, int slot, const int32_t *token, const bool *wanted, int from, int to);
+
 /* Append an ask about `position` of the newest segment, in ascending order of positions; the caller
  * fills in the rest. Local. */
 ask *batch_ask(batch *b, int position);
-
-/* The position an ask of segment `s` is about. Local. */
-int batch_position(const segment *s, const ask *a);
 
 /* The leader's plan reaches the row. On other ranks `b->pass` becomes the leader's. Waiting ranks
  * sleep. Collective over row. */

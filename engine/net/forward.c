@@ -97,12 +97,14 @@ static void lap_linear(run *r)
     lap(r, SECTION_LINEAR);
 }
 
-/* Learned positions join the residual stream once, at its beginning. */
+/* Learned positions join the residual stream once, at its beginning. Models that have them are never
+ * patched: they only score. */
 static void add_positions(run *r)
 {
     int d = r->m->geometry.d_model;
     for (int i = 0; i < r->p->n_segments; i++) {
         const segment *s = &r->p->segments[i];
+        assert(s->kind != SEGMENT_PATCH);
         r->k->residual(r->a.x + (size_t)s->row * (size_t)d,
                        r->m->positions + (size_t)s->first * (size_t)d, NULL, NULL, s->len, d);
     }
@@ -137,10 +139,11 @@ static void angles(run *r)
     for (int i = 0; i < r->p->n_segments; i++) {
         const segment *s = &r->p->segments[i];
         for (int j = 0; j < s->len; j++) {
+            int    position = pass_position(r->p, s, j);
             float *c = r->a.cosine + (size_t)(s->row + j) * (size_t)half;
             float *n = r->a.sine + (size_t)(s->row + j) * (size_t)half;
             for (int f = 0; f < half; f++) {
-                double angle = (s->first + j) * r->m->inv_freq[f];
+                double angle = position * r->m->inv_freq[f];
                 c[f] = (float)cos(angle);
                 n[f] = (float)sin(angle);
             }

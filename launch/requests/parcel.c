@@ -85,6 +85,18 @@ static json_t *pack_nll(const float *nll, int n)
     return NULL;
 }
 
+/* Apart from the other costs: it may be larger than they. */
+static json_t *pack_rows(const document *d)
+{
+    json_t *array = json_array();
+    int     bad = array == NULL;
+    for (int k = 0; k < d->n_stages && !bad; k++)
+        bad |= json_array_append_new(array, json_integer((json_int_t)d->cost[k].rows));
+    if (!bad) return array;
+    json_decref(array);
+    return NULL;
+}
+
 static json_t *pack_costs(const document *d)
 {
     json_t *array = json_array();
@@ -149,6 +161,13 @@ static status check_numbers(const document *d)
     return DID_OK;
 }
 
+/* Is it in the middle of a stage that keeps keys and values? */
+static bool cached(const document *d)
+{
+    return d->finish == FINISH_NONE && d->at < d->n_stages && d->entered &&
+           d->stage[d->at].cache > 0;
+}
+
 status parcel_pack(char **text, const document *d, const request *r)
 {
     *text = NULL;
@@ -170,7 +189,9 @@ status parcel_pack(char **text, const document *d, const request *r)
     bad |= json_object_set_new(o, "given", pack_flags(d->given, n));
     bad |= json_object_set_new(o, "before", field_from_ids(d->before, n));
     bad |= json_object_set_new(o, "cost", pack_costs(d));
+    bad |= json_object_set_new(o, "rows", pack_rows(d));
     bad |= json_object_set_new(o, "rejected_nfe", json_integer(d->rejected_nfe));
+    if (cached(d)) bad |= json_object_set_new(o, "loose", pack_flags(d->loose, n));
     bad |= json_object_set_new(o, "left", parcel_left(d));
     bad |= json_object_set_new(o, "draws", parcel_draws(d));
     bad |= json_object_set_new(o, "nll", pack_nll(d->nll, n));
@@ -315,6 +336,20 @@ static status unpack_standing(document *d, const json_t *o, bool finished,
     return check_region(d, rules);
 }
 
+/* Every mask of the current window is among the rows that its passes evaluate. */
+static status unpack_loose(document *d, const json_t *o, const parcel_rules *rules)
+{
+    int first, end;
+    if (!cached(d)) return DID_OK;
+    TRY(unpack_flags(o, "loose", d->capacity, d->loose));
+    current(d, rules, &first, &end);
+    for (int i = 0; i < d->length; i++)
+        if (d->loose[i] ? d->given[i] : i >= first && i < end && d->masked[i])
+            return status_fail(DID_EFORMAT, "loose: position %d is %s", i,
+                               d->loose[i] ? "given" : "masked and not among them");
+    return DID_OK;
+}
+
 static status unpack_nll(document *d, const json_t *o)
 {
     const json_t *array = json_object_get(o, "nll");
@@ -345,6 +380,15 @@ static status unpack_costs(document *d, const json_t *o)
         int32_t value[COLUMNS];
         TRY(field_elements(row, "cost", COLUMNS, 0, COUNTER_MAX, value));
         for (int i = 0; i < COLUMNS; i++) *to[i] = value[i];
+    }
+    TRY(field_array(o, "rows", d->n_stages, &array));
+    for (int k = 0; k < d->n_stages; k++) {
+        const json_t *rows = json_array_get(array, (size_t)k);
+        char          shown[JSONTEXT_SHOWN];
+        d->cost[k].rows = json_integer_value(rows);
+        if (!json_is_integer(rows) || d->cost[k].rows < 0)
+            return status_fail(DID_EFORMAT, "rows: found %s, expected a whole number",
+                               jsontext_show(shown, rows));
     }
     return field_int(o, "rejected_nfe", 0, COUNTER_MAX, &d->rejected_nfe);
 }
@@ -422,6 +466,7 @@ static status unpack(document *d, const json_t *o, const request *r, bool finish
                            (unsigned long long)content, (unsigned long long)r->content);
     TRY(unpack_positions(d, o, r, rules));
     TRY(unpack_standing(d, o, finished, rules));
+    TRY(unpack_loose(d, o, rules));
     TRY(unpack_costs(d, o));
     TRY(unpack_nll(d, o));
     TRY(unpack_left(d, o, rules->ids.vocab));

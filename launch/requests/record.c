@@ -117,9 +117,10 @@ static json_t *cost_value(const document *d)
     for (int k = 0; k < d->n_stages && !bad; k++) {
         const cost *c = &d->cost[k];
         bad |=
-            json_array_append_new(array, json_pack("{s:i, s:i, s:i, s:i, s:i}", "nfe", c->nfe,
+            json_array_append_new(array, json_pack("{s:i, s:i, s:i, s:i, s:i, s:I}", "nfe", c->nfe,
                                                    "commits", c->commits, "rescored", c->rescored,
-                                                   "reopened", c->reopened, "changed", c->changed));
+                                                   "reopened", c->reopened, "changed", c->changed,
+                                                   "rows", (json_int_t)c->rows));
     }
     if (!bad) return array;
     json_decref(array);

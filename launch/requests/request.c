@@ -45,6 +45,7 @@ static uint64_t hash_stage(uint64_t h, const stage *s)
     h = hash_real(h, s->nucleus);
     if (s->work != WORK_DENOISE) h = hash_number(h, (uint64_t)s->work);
     if (s->sampler == SAMPLER_THRESHOLD) h = hash_real(h, s->threshold);
+    if (s->cache > 0) h = hash_number(h, (uint64_t)s->cache);
     return hash_real(h, s->temperature);
 }
 

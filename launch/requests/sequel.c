@@ -290,12 +290,16 @@ static json_t *cost_row(const json_t *from)
 
 static int add_costs(json_t *o, const json_t *costs, int done, int n_stages)
 {
-    json_t *array = json_array();
-    int     bad = array == NULL;
-    for (int k = 0; k < n_stages && !bad; k++)
-        bad |= json_array_append_new(array,
-                                     cost_row(k < done ? json_array_get(costs, (size_t)k) : NULL));
-    return json_object_set_new(o, "cost", array) | bad;
+    json_t *array = json_array(), *all = json_array();
+    int     bad = 0;
+    for (int k = 0; k < n_stages && !bad; k++) {
+        const json_t *from = k < done ? json_array_get(costs, (size_t)k) : NULL;
+        json_t       *rows = json_object_get(from, "rows");
+        bad |= json_array_append_new(array, cost_row(from));
+        bad |= json_array_append_new(all, rows ? json_incref(rows) : json_integer(0));
+    }
+    bad |= json_object_set_new(o, "cost", array);
+    return json_object_set_new(o, "rows", all) | bad;
 }
 
 json_t *sequel_found(const manuscript *m, int n_stages, bool traced)

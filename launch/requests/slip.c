@@ -45,6 +45,7 @@ json_t *slip_stage(const stage *s, int block)
     int     bad = 0;
     if (s->sampler == SAMPLER_THRESHOLD)
         bad |= json_object_set_new(o, "threshold", json_real(s->threshold));
+    if (s->cache > 0) bad |= json_object_set_new(o, "cache", json_integer(s->cache));
     if (!bad) return o;
     json_decref(o);
     return NULL;
@@ -102,6 +103,7 @@ status slip_read_stage(stage *s, const json_t *o, int n_models)
     TRY(field_word(o, "rule", truncations, COUNT(truncations), &rule_at));
     TRY(field_real(o, "temperature", 0, HUGE_VAL, &s->temperature));
     TRY(field_word(o, "confidence", confidences, COUNT(confidences), &confidence_at));
+    if (json_object_get(o, "cache")) TRY(field_int(o, "cache", 1, STEPS_MAX, &s->cache));
     s->policy = (policy)policy_at;
     s->sampler = (sampler)sampler_at;
     s->order = (order)order_at;

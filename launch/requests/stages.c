@@ -64,7 +64,7 @@ static status in_range(const char *name, const char *value, double low, bool ope
 
 /* What a stage's text said of itself, beside the stage. */
 typedef struct saying {
-    bool   sampler, order, remask, policy;
+    bool   sampler, order, remask, policy, cache;
     int    steps;
     double threshold;
 } saying;
@@ -112,10 +112,16 @@ static status setting_read(stage *s, saying *said, models *m, const char *name, 
     } else if (!strcmp(name, "rule")) {
         TRY(one_of(name, rule_word, value, &word));
         s->rule = (nucleus_rule)word;
+    } else if (!strcmp(name, "cache")) {
+        said->cache = true;
+        if (!whole(value, STEPS_MAX, &s->cache))
+            return status_fail(DID_EINVAL,
+                               "cache: found \"%s\", expected a whole number of passes from 1 to "
+                               "%d", value, STEPS_MAX);
     } else {
         return status_fail(DID_EINVAL,
                            "unknown setting \"%s\": there are p, T, order, policy, "
-                           "confidence, rule and model",
+                           "confidence, rule, cache and model",
                            name);
     }
     return DID_OK;
@@ -176,6 +182,10 @@ static status settle(stage *s, const saying *said, const stage_defaults *d, bool
     if (said->order && s->sampler != SAMPLER_QUOTA)
         return status_fail(DID_EINVAL, "order= belongs to quota; %s chooses its own order",
                            sampler_word[s->sampler]);
+    bool cacheable = !draft && one_block;
+    if (!said->cache && cacheable) s->cache = d->cache;
+    if (said->cache && !cacheable)
+        return status_fail(DID_EINVAL, "cache= belongs to a refinement of the whole document, L");
     if (draft && (said->remask || said->policy))
         return status_fail(DID_EINVAL, "the first stage drafts from nothing: it takes no %s",
                            said->remask ? "remask share" : "policy");
@@ -311,6 +321,8 @@ static size_t stage_text(const stage *s, bool draft, const models *m, char *text
                      s->sampler == SAMPLER_QUOTA ? order_word[s->order] : "",
                      number(p, sizeof p, s->nucleus), rule_word[s->rule],
                      number(T, sizeof T, s->temperature), way, confidence_word[s->confidence]);
+    if (s->cache > 0 && (size_t)n < size)
+        n += snprintf(text + n, size - (size_t)n, ":cache=%d", s->cache);
     if (s->model > 0 && (size_t)n < size)
         n += snprintf(text + n, size - (size_t)n, ":model=%s", m->dir[s->model]);
     return (size_t)n;

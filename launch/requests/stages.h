@@ -8,7 +8,7 @@
  *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps]
  *           | "threshold" ["/" probability] | "p=" nucleus | "T=" temperature | "order=" random|left|confident
  *           | "policy=" lowest|random|posthoc | "confidence=" raw|nucleus
- *           | "rule=" exclusive|inclusive | "model=" DIR
+ *           | "rule=" exclusive|inclusive | "cache=" passes | "model=" DIR
  *
  * `4,L:0.25:quota/32` drafts with blocks of 4, then reopens the least certain quarter and refines
  * it in the whole document's context. */
@@ -33,6 +33,7 @@ typedef struct stage_defaults {
     double       temperature;
     policy       policy;
     confidence   confidence;
+    int          cache;     /* of refinements of the whole document; 0: none */
     bool         found;     /* the text is there already: it counts as stage 1, and no other drafts */
 } stage_defaults;
 

@@ -10,7 +10,7 @@ static const char *const names[] = {
     "variable-length", "seed",    "stages",        "sampler",        "steps",
     "order",           "nucleus", "policy",        "nucleus-rule",   "confidence",
     "temperature",     "reject",  "reject-window", "reject-entropy", "reject-restarts",
-    "threshold"};
+    "threshold",       "refine-cache"};
 enum { NAMES = sizeof names / sizeof names[0], WORD_MAX = 4200 };
 _Static_assert((int)NAMES == TERMS_MAX, "every term has a place");
 

@@ -12,7 +12,7 @@
 #include "settings.h"
 #include "status.h"
 
-enum { TERMS_ROWS_MAX = 32, TERMS_MAX = 21 };
+enum { TERMS_ROWS_MAX = 32, TERMS_MAX = 22 };
 
 typedef struct terms {
     settings set;

@@ -119,7 +119,8 @@ static status read_stage_cost(harvest_document *d, const json_t *record, size_t 
     const json_t *settings = json_object_get(record, "settings");
     const json_t *one = json_array_get(json_object_get(settings, "stages"), k);
     const json_t *cost = json_array_get(json_object_get(record, "cost"), k);
-    int           block, length, window, nfe, commits, rescored, edited, rejected;
+    int           block, length, window, nfe, commits, rescored, edited, rejected, counted;
+    double        rows;
     TRY(whole(one, "block", COUNT_MAX, &block));
     TRY(whole(settings, "length", COUNT_MAX, &length));
     TRY(whole(settings, "refine_window", COUNT_MAX, &window));
@@ -131,8 +132,14 @@ static status read_stage_cost(harvest_document *d, const json_t *record, size_t 
     if (k == 0) nfe += rejected;
     d->nfe += nfe;
     d->commits += commits;
-    d->rows += (double)nfe * pass_rows(block, length, window) + (double)commits * block +
-               (double)rescored * pass_rows(length, length, window);
+    rows = (double)nfe * pass_rows(block, length, window) + (double)commits * block +
+           (double)rescored * pass_rows(length, length, window);
+    /* A stage that keeps keys and values has passes of many sizes: its record has counted. */
+    if (json_object_get(one, "cache")) {
+        TRY(whole(cost, "rows", COUNT_MAX, &counted));
+        rows = counted;
+    }
+    d->rows += rows;
     if (k > 0) *changed += edited;
     return DID_OK;
 }

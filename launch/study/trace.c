@@ -133,7 +133,7 @@ static double real_of(const json_t *object, const char *key)
 
 static status title_of(char **out, const json_t *s, int k, int length)
 {
-    char        where[64], reopen[80] = "", how[80];
+    char        where[64], reopen[80] = "", how[80], cache[48] = "";
     const char *way = word_of(s, "sampler");
     int         block = count_of(s, "block");
     if (!strcmp(word_of(s, "work"), "found")) return say(out, "stage %d: found", k + 1);
@@ -148,9 +148,11 @@ static status title_of(char **out, const json_t *s, int k, int length)
     else
         snprintf(how, sizeof how, "%.20s/%d%s%.20s", way, count_of(s, "steps"),
                  strcmp(way, "quota") ? "" : " ", strcmp(way, "quota") ? "" : word_of(s, "order"));
-    return say(out, "stage %d: %s, %s, %s%s, nucleus %g, temperature %g", k + 1,
+    if (count_of(s, "cache") > 0)
+        snprintf(cache, sizeof cache, ", all evaluated every %d passes", count_of(s, "cache"));
+    return say(out, "stage %d: %s, %s, %s%s, nucleus %g, temperature %g%s", k + 1,
                k ? "refine" : "draft", where, reopen, how, real_of(s, "nucleus"),
-               real_of(s, "temperature"));
+               real_of(s, "temperature"), cache);
 }
 
 static status costs_of(char **out, const json_t *c, int k)

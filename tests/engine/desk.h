@@ -75,7 +75,7 @@ static inline void desk_answer(desk *k)
     for (int i = 0; i < p->n_segments; i++) {
         const segment *s = &p->segments[i];
         for (int j = s->ask; j < s->ask + s->n_asks; j++)
-            k->batch.answers[j] = k->teller(&p->asks[j], batch_position(s, &p->asks[j]));
+            k->batch.answers[j] = k->teller(&p->asks[j], p->asks[j].position);
     }
 }
 

@@ -17,10 +17,10 @@
 
 static comm *world;
 
-enum { DOCS = 11, CROWD = 53, LENGTH = 64, LONG = 300, END = 4095, MASK = 4096 };
+enum { DOCS = 12, CROWD = 52, LENGTH = 64, LONG = 300, END = 4095, MASK = 4096 };
 #define MODEL DID_TEST_MODELS "/did-tiny"
 
-/* Eleven documents, no two alike: lengths, prompts, stages, samplers, policies. */
+/* Twelve documents, no two alike: lengths, prompts, stages, samplers, policies. */
 static void configure(document *d, int which)
 {
     d->n_stages = 2;
@@ -53,6 +53,10 @@ static void configure(document *d, int which)
         d->stage[0].sampler = d->stage[1].sampler = SAMPLER_THRESHOLD;
         d->stage[0].threshold = 0.3;
         d->stage[1].threshold = 0.6;
+        break;
+    case 11:
+        d->stage[1].cache = 3;
+        d->stage[1].remask = 0.5;
         break;
     default: break;
     }

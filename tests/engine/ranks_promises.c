@@ -199,6 +199,45 @@ static void commits_are_the_same_fused(void **state)
     feeder_clear(&f[1]);
 }
 
+/* A cache that is refreshed in every pass changes nothing; one that is not saves rows, and keeps its
+ * promise to documents that are put down. */
+static void caches_are_exact_or_cheaper(void **state)
+{
+    (void)state;
+    static const int stops[] = {33, 2, 1, 1};
+    enum { EXACT, EVERY_PASS, APART, RESUMED, WAYS };
+    feeder f[WAYS];
+    memset(f, 0, sizeof f);
+    bool leads = false;
+    for (int way = 0; way < WAYS; way++) {
+        static const int every[WAYS] = {0, 1, 3, 3};
+        engine_settings  s = settings_for(LONG);
+        for (int i = 0; i < 3; i++) {
+            document *d = add(&f[way], i == 2 ? LONG : SHORT, 5 * i, 61 + (uint64_t)i);
+            d->stage[0] = feeder_stage(4, 0, SAMPLER_QUOTA, 2);
+            stage *last = then(d, STAGE_BLOCK_WHOLE, 0.5);
+            last->cache = every[way];
+            last->steps = 7;
+        }
+        leads = run_with(&f[way], &s, stops, way == RESUMED ? 4 : 0);
+    }
+    for (int i = 0; leads && i < 3; i++) {
+        const document *exact = f[EXACT].docs[i], *apart = f[APART].docs[i];
+        assert_true(same(exact, f[EVERY_PASS].docs[i]));
+        assert_memory_equal(exact->cost, f[EVERY_PASS].docs[i]->cost, sizeof exact->cost);
+        assert_memory_equal(exact->left[0], apart->left[0], SHORT * sizeof *exact->left[0]);
+        assert_true(same(apart, f[RESUMED].docs[i]));
+        assert_memory_equal(apart->cost, f[RESUMED].docs[i]->cost, sizeof apart->cost);
+        assert_int_equal(apart->cost[1].nfe, exact->cost[1].nfe);
+        assert_true(apart->cost[1].rows < exact->cost[1].rows);
+        int other = 0;
+        for (int j = 0; j < exact->n_draws; j++)
+            other += exact->draws[j].snapshot != apart->draws[j].snapshot;
+        assert_true(other > 0); /* it is an approximation */
+    }
+    for (int way = 0; way < WAYS; way++) feeder_clear(&f[way]);
+}
+
 /* Logits of block 2 after blocks 0 and 1; `poisoned`: with probes of other texts all over the slot
  * in between. */
 static void third_block(rig *r, bool poisoned, float *logits)
@@ -311,6 +350,7 @@ int main(void)
         cmocka_unit_test(rejections_differ_and_resumes_do_not),
         cmocka_unit_test(sliding_documents_resume),
         cmocka_unit_test(commits_are_the_same_fused),
+        cmocka_unit_test(caches_are_exact_or_cheaper),
         cmocka_unit_test(noise_is_forgotten),
         cmocka_unit_test(refinement_touches_what_it_reopened),
         cmocka_unit_test(everything_or_nothing),

@@ -108,10 +108,10 @@ static void ancestral_calls_are_as_expected(void **state)
             int last = -1, before = calls;
             while (document_masked(d, 0, n + 1) > 0) {
                 const segment *s = ask_step(&k, d, 0, n + 1);
-                int at = denoise_reveal_step(d, batch_position(s, k.batch.pass.asks), (int)steps);
+                int at = denoise_reveal_step(d, k.batch.pass.asks->position, (int)steps);
                 assert_true(at > last); /* one call holds all of a step, and steps ascend */
                 for (int j = 0; j < s->n_asks; j++) {
-                    int position = batch_position(s, &k.batch.pass.asks[j]);
+                    int position = k.batch.pass.asks[j].position;
                     assert_int_equal(denoise_reveal_step(d, position, (int)steps), at);
                 }
                 last = at;
@@ -139,7 +139,7 @@ static void first_hitting_asks_one(void **state)
         assert_int_equal(document_masked(d, 0, 17), left);
         const segment *s = ask_step(&k, d, 0, 17);
         assert_int_equal(s->n_asks, 1);
-        int at = batch_position(s, k.batch.pass.asks);
+        int at = k.batch.pass.asks->position;
         assert_true(d->masked[at]);
         assert_int_equal(denoise_apply(d, s, &k.batch, &k.rules), 1);
         assert_false(d->masked[at]);
@@ -165,7 +165,7 @@ static void orders_are_uniform(void **state)
             for (int n = 0; n < 4; n++) {
                 const segment *s = ask_step(&k, d, 4, 4);
                 assert_int_equal(s->n_asks, 1);
-                seen[n] = batch_position(s, k.batch.pass.asks);
+                seen[n] = k.batch.pass.asks->position;
                 int before = 0; /* Lehmer code: how many of those to come are smaller */
                 for (int j = 0; j < n; j++) before += seen[j] < seen[n];
                 code = code * (4 - n) + seen[n] - 4 - before;
@@ -191,7 +191,7 @@ static void left_goes_from_left(void **state)
         const segment *s = ask_step(&k, d, 0, 20);
         for (int j = 0; j < s->n_asks; j++, next++) {
             next += next == 7;
-            assert_int_equal(batch_position(s, &k.batch.pass.asks[j]), next);
+            assert_int_equal(k.batch.pass.asks[j].position, next);
         }
         denoise_apply(d, s, &k.batch, &k.rules);
     }
@@ -256,12 +256,12 @@ static void threshold_places_what_is_sure(void **state)
             bool want[N] = {false};
             for (int j = 0; j < left; j++) {
                 const answer *a = &k.batch.answers[s->ask + j];
-                int           at = batch_position(s, &k.batch.pass.asks[s->ask + j]);
+                int           at = k.batch.pass.asks[s->ask + j].position;
                 want[at] = a->raw >= levels[l];
                 sure += want[at];
                 if (best < 0 || a->raw > k.batch.answers[best].raw) best = s->ask + j;
             }
-            if (sure == 0) want[batch_position(s, &k.batch.pass.asks[best])] = true;
+            if (sure == 0) want[k.batch.pass.asks[best].position] = true;
             int placed = denoise_apply(d, s, &k.batch, &k.rules);
             assert_int_equal(placed, sure > 0 ? sure : 1);
             for (int i = 3; i < N; i++)
@@ -302,7 +302,7 @@ static void asks_say_it_all(void **state)
             assert_in_range(s->n_asks, 1, 20);
             for (int j = 0; j < s->n_asks; j++) {
                 const ask *a = &k.batch.pass.asks[s->ask + j];
-                int        position = batch_position(s, a);
+                int        position = a->position;
                 assert_in_range(position, 5, 24);
                 assert_true(j == 0 || a[-1].row < a->row);
                 assert_int_equal(a->kind, ASK_DRAW);

@@ -160,7 +160,7 @@ static void prompt_is_committed_at_once(void **state)
     assert_int_equal(p->token[probe->row], 1);
     assert_int_equal(p->token[probe->row + 2], 1);
     assert_int_equal(p->token[probe->row + 3], DESK_MASK);
-    assert_int_equal(batch_position(probe, &p->asks[0]), 51);
+    assert_int_equal(p->asks[0].position, 51);
     scene_close(&s);
 }
 

@@ -64,12 +64,13 @@ static document *to_refine(int length, int prompt, sampler how, int steps)
 static int pass_once(desk *k, document *d, int room)
 {
     const segment *probe = NULL;
+    int            held = 0;
     window         w = refine_window(d->length, k->rules.refine_window[0], d->region);
     batch_begin(&k->batch, 0);
-    assert_int_equal(refine_contribute(d, &k->rules, &k->batch, w.len - 1, &probe), 0);
+    assert_int_equal(refine_contribute(d, &k->rules, &k->batch, w.len - 1, &held, &probe), 0);
     assert_null(probe);
     assert_int_equal(k->batch.pass.n_segments, 0);
-    assert_int_equal(refine_contribute(d, &k->rules, &k->batch, room, &probe), w.len);
+    assert_int_equal(refine_contribute(d, &k->rules, &k->batch, room, &held, &probe), w.len);
     assert_int_equal(k->batch.pass.n_segments, 1);
     assert_int_equal(probe->kind, SEGMENT_PROBE);
     assert_int_equal(probe->first, w.first);
@@ -78,10 +79,11 @@ static int pass_once(desk *k, document *d, int room)
     for (int i = 0; i < w.len; i++)
         assert_int_equal(k->batch.pass.token[i], d->token[w.first + i]);
     for (int i = 0; i < probe->n_asks; i++) {
-        int position = batch_position(probe, &k->batch.pass.asks[i]);
+        int position = k->batch.pass.asks[i].position;
         assert_in_range(position, w.fresh, w.first + w.len - 1);
         assert_true(d->masked[position]);
     }
+    assert_int_equal(held, 0);
     desk_answer(k);
     return refine_apply(d, probe, &k->batch, &k->rules);
 }
@@ -125,6 +127,91 @@ static void windows_run_in_order(void **state)
         }
 }
 
+/* What a pass of a cached stage holds: all of the window every `cache` passes, and between them what
+ * was masked then; `lost`: the slot is empty, and the last whole pass comes first, as it was. */
+static void assert_cached_pass(desk *k, document *d, const int32_t *then, bool lost)
+{
+    const segment *probe = NULL;
+    const pass    *p = &k->batch.pass;
+    window         w = refine_window(d->length, k->rules.refine_window[0], d->region);
+    int            end = w.first + w.len, held = lost ? 0 : d->committed, n = 0;
+    bool           whole = d->step % d->stage[1].cache == 0;
+    batch_begin(&k->batch, 0);
+    int rows = refine_contribute(d, &k->rules, &k->batch, 100, &held, &probe);
+    assert_int_equal(rows, p->n_rows);
+    assert_int_equal(held, end);
+    assert_int_equal(p->segments[0].kind, SEGMENT_PATCH);
+    assert_int_equal(p->segments[0].slot, d->slot);
+    assert_int_equal(p->segments[0].from, w.first);
+    assert_int_equal(p->segments[0].to, end);
+    assert_int_equal(probe == NULL, lost && !whole);
+    for (int i = w.first; i < end; i++) {
+        if (!whole && !lost && then[i] != DESK_MASK) continue;
+        assert_int_equal(p->position[n], i);
+        assert_int_equal(p->token[n++], lost && !whole ? then[i] : d->token[i]);
+    }
+    assert_int_equal(n, rows);
+    if (!probe) return;
+    for (int i = 0; i < probe->n_asks; i++) {
+        assert_int_equal(p->position[p->asks[i].row], p->asks[i].position);
+        assert_true(d->masked[p->asks[i].position]);
+    }
+}
+
+/* A cached stage, now and then losing its slot, over one window and over several. */
+static void cached_passes_are_as_promised(void **state)
+{
+    (void)state;
+    enum { LENGTH = 100 };
+    for (int size = 40; size <= 120; size += 40)
+        for (int every = 1; every <= 4; every++) {
+            desk      k;
+            document *d = to_refine(LENGTH, 2, SAMPLER_QUOTA, 9);
+            int32_t   then[LENGTH];
+            int       seen = -1;
+            desk_open(&k, LENGTH, size, LENGTH);
+            d->stage[1].cache = every;
+            for (int i = 3; i < LENGTH; i += 3) {
+                d->token[i] = DESK_MASK;
+                d->masked[i] = true;
+            }
+            assert_true(refine_fits(d, &k.rules));
+            refine_enter(d, &k.rules);
+            for (int passes = 0; document_masked(d, 0, LENGTH) > 0; passes++) {
+                if (d->step % every == 0) memcpy(then, d->token, sizeof then);
+                if (passes % 5 == 3) d->committed = 0;
+                bool empty = d->committed == 0 && d->step % every != 0;
+                if (empty) assert_cached_pass(&k, d, then, true);
+                d->committed = refine_window(LENGTH, size, d->region).first +
+                               refine_window(LENGTH, size, d->region).len;
+                assert_cached_pass(&k, d, then, false);
+                desk_answer(&k);
+                assert_true(refine_apply(d, k.batch.pass.segments, &k.batch, &k.rules) > 0);
+                assert_true(d->region >= seen);
+                seen = d->region;
+            }
+            document_close(&d);
+            desk_close(&k);
+        }
+}
+
+/* A window that the slot cannot hold is refused, not written over itself. */
+static void windows_beyond_the_ring_are_refused(void **state)
+{
+    (void)state;
+    desk      k;
+    document *d = to_refine(4000, 2, SAMPLER_QUOTA, 2);
+    desk_open(&k, 4000, 64, 4000);
+    d->stage[1].cache = 2;
+    assert_true(refine_fits(d, &k.rules));
+    k.rules.refine_window[0] = 4000;
+    assert_false(refine_fits(d, &k.rules));
+    assert_int_equal(d->finish, FINISH_FAILED);
+    assert_non_null(strstr(d->reason, "a window of 4000 positions is to be cached"));
+    document_close(&d);
+    desk_close(&k);
+}
+
 /* A whole-document draft is filtered like one in blocks, when its last window is done. */
 static void whole_drafts_are_filtered(void **state)
 {
@@ -156,7 +243,7 @@ static void rescore_once(desk *k, document *d, int *asked)
     assert_int_equal(refine_rescore_contribute(d, &k->rules, &k->batch, 100, &probe), w.len);
     for (int i = 0; i < probe->n_asks; i++) {
         const ask *a = &k->batch.pass.asks[i];
-        int        position = batch_position(probe, a);
+        int        position = a->position;
         assert_int_equal(a->kind, ASK_SCORE);
         assert_int_equal(a->token, d->token[position]);
         asked[position]++;
@@ -239,6 +326,8 @@ int main(void)
         cmocka_unit_test(windows_tile_every_length),
         cmocka_unit_test(every_window_overlaps_the_one_before),
         cmocka_unit_test(windows_run_in_order),
+        cmocka_unit_test(cached_passes_are_as_promised),
+        cmocka_unit_test(windows_beyond_the_ring_are_refused),
         cmocka_unit_test(whole_drafts_are_filtered),
         cmocka_unit_test(rescoring_covers_all),
         cmocka_unit_test(drafts_are_never_rescored),

@@ -232,6 +232,30 @@ static void blocks_without_masks_are_committed(void **state)
     desk_close(&k);
 }
 
+/* What the model or its cache cannot see at once is not measured as if it could. */
+static void long_texts_are_not_measured(void **state)
+{
+    (void)state;
+    static const struct {
+        stage_work work;
+        int        length;
+        bool       good;
+    } cases[] = {{WORK_BOUND, 64, true}, {WORK_BOUND, 65, false}, {WORK_SCORE, 200, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        desk      k;
+        document *d = desk_document(cases[i].length, cases[i].length - 1, 7);
+        desk_open(&k, 256, 64, 256);
+        stage *s = desk_stage(d, 4, 0, SAMPLER_FHS, 1);
+        s->work = cases[i].work;
+        assert_int_equal(document_reserve(d), DID_OK);
+        walk_settle(d, &k.rules);
+        assert_int_equal(d->finish, cases[i].good ? FINISH_NONE : FINISH_FAILED);
+        if (!cases[i].good) assert_non_null(strstr(d->reason, "65 positions are to be measured"));
+        document_close(&d);
+        desk_close(&k);
+    }
+}
+
 static void nothing_to_do_needs_no_pass(void **state)
 {
     (void)state;
@@ -307,6 +331,7 @@ int main(void)
         cmocka_unit_test(stages_follow_each_other),
         cmocka_unit_test(snapshots_stay_with_their_tokens),
         cmocka_unit_test(blocks_without_masks_are_committed),
+        cmocka_unit_test(long_texts_are_not_measured),
         cmocka_unit_test(nothing_to_do_needs_no_pass),
         cmocka_unit_test(endings),
     };

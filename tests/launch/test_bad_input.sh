@@ -93,6 +93,8 @@ generate 2 "$work/set:3: unknown option lenght: did you mean length?" --options 
 generate 2 'block 3 does not divide the length 256; 2 or 4 would' --stages 3
 generate 2 'stage 2: block 4 is smaller than the 8 of the stage before' --stages 8,4:0.5
 generate 2 'remask share: found "1.5", expected a number from 0 to 1' --stages 4,L:1.5
+generate 2 '--refine-window: a stage with cache=2 keeps at most the model'"'"'s length 256' \
+    --stages 4,L:0.5:cache=2 --refine-window full --length 512
 generate 2 'block 512 is larger than the model'"'"'s length 256' --stages 512 --length 1024
 beside 2 '--tp 2 does not divide the 1 rank of this run; 1 would' 1 generate --model "$model" --tp 2
 beside 2 '--tp 4 does not divide the 2 ranks of this run; 1 or 2 would' 2 \

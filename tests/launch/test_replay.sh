@@ -51,10 +51,19 @@ cat >"$work/odd.jsonl" <<'END'
 {"custom_id": "plain", "length": 64}
 {"custom_id": "prompt", "prompt_ids": [5, 6, 7, 8, 9], "length": 48, "stages": "4,8:0.5,L:0.3:quota/5"}
 {"custom_id": "sure", "length": 64, "stages": "8:threshold/0.05,L:0.5:threshold/0.02"}
+{"custom_id": "cached", "length": 64, "stages": "4,L:0.5:quota/8:cache=1"}
 {"custom_id": "long", "length": 160, "stages": "8,L:0.1:quota/4"}
 END
 replayed 2 "$work/odd" --input "$work/odd.jsonl"
 replayed 5 "$work/odd" --tp 5 --input "$work/odd.jsonl"
+
+# An approximation is refused, a cache that is refreshed in every pass is none.
+"$did" generate --model "$work/odd" --trace --quiet --length 64 --stages 4,L:0.5:quota/8:cache=3 \
+    --output "$work/approximate" 2>"$work/said" || failed=1
+/usr/bin/python3 "$reference/replay.py" "$work/odd" "$work/approximate" >"$work/replay" 2>&1 &&
+    { echo "FAILED: an approximation was replayed"; failed=1; }
+grep -q 'stage 1: keys and values are reused for 3 passes: an approximation' "$work/replay" ||
+    { echo "FAILED: an approximation is not refused"; cat "$work/replay"; failed=1; }
 
 ((failed)) || echo "every draw was found again"
 exit "$failed"

@@ -4,8 +4,9 @@
 
 For every step of every stage the state before it is rebuilt from the trace, the network is run on
 it, and what the record says about the draw is compared with what the network says: confidence,
-nucleus, order.  Selection, quotas, cache windows and costs are checked on the way.  Nothing random
-is recomputed.  Exit: 0 when every record holds, 1 otherwise."""
+nucleus, order.  Selection, quotas, thresholds, cache windows and costs are checked on the way.
+Nothing random is recomputed, and nothing approximate: a stage that reuses old keys and values (cache
+above 1) is refused.  Exit: 0 when every record holds, 1 otherwise."""
 
 import argparse
 import json
@@ -295,7 +296,21 @@ def check_columns(draws, length, model, tolerance):
          "steps are not 0, 1, 2, ...")
 
 
+def rows_due(cost, draws, stage, length, settings):
+    """The positions that the passes of a stage evaluate."""
+    rows = 0 if staging.is_global(stage, length) else cost["commits"] * stage["block"]
+    for first, end, fresh in staging.regions(stage, length, settings):
+        mine = (draws.position >= fresh) & (draws.position < end)
+        rows += len(np.unique(draws.step[mine])) * (end - first)
+    if cost["rescored"]:
+        size = staging.window_of(settings, "refine_window", stage)
+        rows += sum(end - first for first, end, _ in staging.windows(length, size))
+    return rows
+
+
 def check_cost(cost, draws, k, stage, committed, length, settings):
+    due = rows_due(cost, draws, stage, length, settings)
+    need(cost["rows"] == due, f"rows {cost['rows']}, the passes evaluate {due}")
     need(cost["nfe"] == draws.n_steps, f"nfe {cost['nfe']}, {draws.n_steps} steps were drawn")
     commits = (0, 0)
     if not staging.is_global(stage, length):
@@ -325,6 +340,9 @@ def replay(record, models, tolerance, totals):
     prompt, stages = np.array(trace["given"]), settings["stages"]
     state = State(prompt, trace["mask_id"])
     need(len(trace["left"]) == len(stages) == len(record["cost"]), "a stage is missing")
+    for k, stage in enumerate(stages):
+        need(stage.get("cache", 0) <= 1, f"stage {k}: keys and values are reused for "
+             f"{stage.get('cache')} passes: an approximation, which is not recomputed here")
     need(all(0 <= row[0] < len(stages) for row in trace["draws"]), "draws of no stage")
     for k, stage in enumerate(stages):
         model = models[stage["model"]]

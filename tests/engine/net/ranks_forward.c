@@ -361,7 +361,7 @@ static void step(rig *r, int32_t token[DOCS][4], bool choose_first, uint64_t *se
     for (int d = 0; d < DOCS; d++) {
         const segment *s = &r->batch.pass.segments[d];
         for (int j = 0; j < s->n_asks; j++, used++)
-            if (batch_position(s, &r->batch.pass.asks[used]) == chosen[d])
+            if (r->batch.pass.asks[used].position == chosen[d])
                 token[d][chosen[d]] = answers[used].token;
     }
     batch_begin(&r->batch, 0);

@@ -71,12 +71,43 @@ static void segments_and_asks(void **state)
         assert_int_equal(x->row, 4);
         assert_int_equal(y->row, 6);
         assert_int_equal(z->row, 12);
-        assert_int_equal(batch_position(second, x), 104);
-        assert_int_equal(batch_position(second, y), 106);
-        assert_int_equal(batch_position(third, z), 5);
+        assert_int_equal(x->position, 104);
+        assert_int_equal(y->position, 106);
+        assert_int_equal(z->position, 5);
         assert_int_equal(x->kind + x->token + x->inclusive, 0);
         x->token = 77; /* the next round starts from zero again */
     }
+    arena_close(&a);
+}
+
+/* A patch holds the wanted rows in order, and an ask finds its row among them. */
+static void patches(void **state)
+{
+    (void)state;
+    enum { FROM = 3, TO = 12 };
+    static const bool wanted[TO] = {[0] = true, [3] = true, [5] = true, [6] = true, [11] = true};
+    static const int32_t token[TO] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 10, 11};
+    arena a;
+    batch b;
+    assert_int_equal(arena_open(&a, batch_bytes(16)), DID_OK);
+    batch_open(&b, 16, &a);
+    batch_begin(&b, 0);
+    batch_segment(&b, SEGMENT_PROBE, -1, token, 0, 2, 0);
+    segment *some = batch_patch(&b, 4, token, wanted, FROM, TO);
+    ask     *x = batch_ask(&b, 5), *y = batch_ask(&b, 11);
+    segment *all = batch_patch(&b, 4, token, NULL, FROM, TO);
+    ask     *z = batch_ask(&b, 4);
+    assert_int_equal(some->kind, SEGMENT_PATCH);
+    assert_int_equal(some->len, 4);
+    assert_int_equal(all->len, TO - FROM);
+    assert_int_equal(b.pass.n_rows, 2 + 4 + TO - FROM);
+    assert_true(all->from == FROM && all->to == TO && all->row == 6 && all->slot == 4);
+    static const int32_t positions[] = {3, 5, 6, 11, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    assert_memory_equal(b.pass.position + 2, positions, sizeof positions);
+    for (int i = 0; i < 13; i++) assert_int_equal(b.pass.token[2 + i], token[positions[i]]);
+    assert_true(x->row == 3 && x->position == 5 && y->row == 5 && y->position == 11);
+    assert_true(z->row == 7 && z->position == 4);
+    assert_int_equal(pass_position(&b.pass, some, 2), 6);
     arena_close(&a);
 }
 
@@ -85,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_what_it_measured),
         cmocka_unit_test(segments_and_asks),
+        cmocka_unit_test(patches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,10 +193,49 @@ static void refuses_element(const fixture *f, const char *key, int i, const char
     json_decref(o);
 }
 
+/* In the middle of a cached stage a parcel knows what was masked when all was last evaluated; not
+ * every set of positions can have been. */
+static void cached_stages(void **state)
+{
+    (void)state;
+    request      r = sample_request("id", 0, LENGTH, PROMPT);
+    parcel_rules rules = sample_rules(false);
+    document    *d, *back;
+    char        *text;
+    r.stage[1].cache = 3;
+    request_seal(&r);
+    assert_int_equal(parcel_begin(&d, &r, 1, &rules), DID_OK);
+    sample_walk(d, FREE, 5);
+    memcpy(d->loose, d->masked, LENGTH);
+    d->step = 1;
+    d->cost[1].rows = INT64_C(1) << 40;
+    assert_int_equal(parcel_pack(&text, d, &r), DID_OK);
+    assert_int_equal(parcel_unpack(&back, text, strlen(text), &r, 1, false, &rules), DID_OK);
+    same_document(d, back);
+    assert_memory_equal(d->loose, back->loose, LENGTH);
+    document_close(&back);
+    free(text);
+    int masked = 0;
+    while (!d->masked[masked]) masked++;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        d->loose[wrong ? 1 : masked] = wrong;
+        assert_int_equal(parcel_pack(&text, d, &r), DID_OK);
+        assert_int_equal(parcel_unpack(&back, text, strlen(text), &r, 1, false, &rules), DID_EFORMAT);
+        assert_non_null(strstr(status_message(), wrong ? "loose: position 1 is given"
+                                                       : "is masked and not among them"));
+        d->loose[masked] = true;
+        free(text);
+    }
+    document_close(&d);
+    request_clear(&r);
+}
+
 static void refusals(void **state)
 {
     const fixture *f = *state;
     refuses(f, "content", "\"0123456789abcdef\"", "content: found");
+    refuses(f, "rows", "[1]", "rows: found 1 elements, expected 2");
+    refuses(f, "rows", "[1, -1]", "rows: found -1");
     refuses(f, "attempt", "-1", "attempt: found -1");
     refuses(f, "stage", "2", "stage: found 2");
     refuses(f, "stage", "0", "region: found 0 of stage 0, where nothing is masked");
@@ -279,6 +318,7 @@ int main(void)
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(floats_are_exact),
         cmocka_unit_test(a_cut_document),
+        cmocka_unit_test(cached_stages),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_draws, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mutations, set_up, tear_down),

@@ -119,6 +119,11 @@ static void thresholds(void **state)
     assert_true(s[2].sampler == SAMPLER_QUOTA && s[2].threshold == 0);
     d.sampler = SAMPLER_THRESHOLD;
     d.threshold = 0.5;
+    d.cache = 5;
+    assert_int_equal(stages_parse(s, &n, "4,8,L,L:cache=2", &d, &m), DID_OK);
+    assert_int_equal(s[0].cache + s[1].cache, 0);
+    assert_int_equal(s[2].cache, 5);
+    assert_int_equal(s[3].cache, 2);
     assert_int_equal(stages_parse(s, &n, "4,L:quota", &d, &m), DID_OK);
     assert_true(s[0].sampler == SAMPLER_THRESHOLD && s[0].threshold == 0.5);
     assert_int_equal(s[1].steps, 32);
@@ -158,7 +163,11 @@ static void text_that_makes_no_sense(void **state)
         {"4:policy=random", "stage 1 (4:policy=random): the first stage drafts from nothing: it "
                             "takes no policy"},
         {"4:q=1", "stage 1 (4:q=1): unknown setting \"q\": there are p, T, order, policy, "
-                  "confidence, rule and model"},
+                  "confidence, rule, cache and model"},
+        {"4:cache=2,L", "cache= belongs to a refinement of the whole document, L"},
+        {"L:cache=2", "cache= belongs to a refinement of the whole document, L"},
+        {"4,8:cache=2", "cache= belongs to a refinement of the whole document, L"},
+        {"4,L:cache=0", "cache: found \"0\", expected a whole number of passes from 1 to"},
         {"4:quick", "stage 1 (4:quick): found \"quick\", expected"},
         {"1,2,4,8,16,32,64,128,L", "stages \"1,2,4,8,16,32,64,128,L\": more than 8 stages"},
         {"4,\nL", "stages: found a control character (0x0a)"},
@@ -242,6 +251,7 @@ static void the_text_reads_back(void **state)
     static const char *const texts[] = {
         "4,L:0.25",
         "4:threshold/0.123456789,L:0.5:threshold",
+        "4,L:0.5:cache=3",
         "4:ancestral/3:p=0.123456789:T=0.7,L:0.1:order=confident,L:1:quota/9:policy=random",
         "L:quota/5:order=left:rule=inclusive:confidence=nucleus:model=models/two",
     };
@@ -266,7 +276,7 @@ static void the_text_reads_back(void **state)
         for (int k = 0; k < n; k++) {
             assert_true(s[k].nucleus == again[k].nucleus && s[k].remask == again[k].remask);
             assert_int_equal(s[k].steps, again[k].steps);
-            assert_true(s[k].threshold == again[k].threshold);
+            assert_true(s[k].threshold == again[k].threshold && s[k].cache == again[k].cache);
             assert_int_equal(s[k].model, again[k].model);
         }
     }
