@@ -155,7 +155,8 @@ static status drafts_open(job *j, const settings *s, const input_rules *usual)
                           .after = s->after,
                           .reseeded = s->reseeded,
                           .traced = s->trace,
-                          .refine_window = settings_refine_window(s)};
+                          .refine_window = settings_refine_window(s),
+                          .precision = s->precision == 1 ? "bf16" : "f32"};
     int          left_out = 0;
     status       read = drafts_read(&j->input, s->input, &rules, &left_out);
     if (read == DID_OK && left_out > 0)

@@ -166,7 +166,8 @@ static status from_record(reading *r, request *q, const excerpt *e)
                                 .parcels = &r->parcels,
                                 .end_id = r->rules->usual->end_id,
                                 .after = r->rules->after,
-                                .more = r->n_stages};
+                                .more = r->n_stages,
+                                .precision = r->rules->precision};
     status             s = sequel_read(&from, q, e, &rules);
     if (s == DID_OK) s = from_sequel(r, q, &from);
     sequel_clear(&from);

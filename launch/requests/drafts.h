@@ -20,6 +20,7 @@ typedef struct drafts_rules {
     bool               reseeded;      /* the run's seed holds for records that name their own */
     bool               traced;
     int                refine_window; /* positions; 0: the model's length */
+    const char        *precision;     /* as signatures have it */
 } drafts_rules;
 
 /* All texts of the file `path` ("-": standard input) as requests with a draft. What was rejected or

@@ -75,6 +75,15 @@ static int handle_of(const excerpt *e, int theirs, const sequel_rules *rules)
     return -1;
 }
 
+/* Was it computed with this run's precision? A signature is "did/1 f32 ...". */
+static bool same_precision(const excerpt *e, const sequel_rules *rules)
+{
+    const char *signature = json_string_value(json_object_get(e->line, "signature"));
+    const char *at = signature ? strchr(signature, ' ') : NULL;
+    size_t      size = strlen(rules->precision);
+    return at && strncmp(at + 1, rules->precision, size) == 0 && at[1 + size] == ' ';
+}
+
 /* Its stages up to `after`, as this run would tell them. */
 static status read_stages(sequel *q, request *r, const excerpt *e, const sequel_rules *rules)
 {
@@ -83,7 +92,7 @@ static status read_stages(sequel *q, request *r, const excerpt *e, const sequel_
     TRY(field_int(settings, "window", 1, COUNTER_MAX, &window));
     TRY(field_int(settings, "refine_window", 1, COUNTER_MAX, &refine_window));
     q->same = window == rules->models->shape[0].length &&
-              refine_window == rules->parcels->refine_window[0];
+              refine_window == rules->parcels->refine_window[0] && same_precision(e, rules);
     for (int k = 0; k <= q->after; k++) {
         status s = slip_read_stage(&r->stage[k], stage_of(e, k), ENGINE_MODELS_MAX);
         if (s != DID_OK) return status_at(s, "settings stage %d", k + 1);

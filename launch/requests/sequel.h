@@ -1,7 +1,7 @@
 /* sequel.h - a record of `did generate --trace` as the beginning of a longer walk: what one of its
  * stages left, with the confidences that were recorded, and other stages behind it.
  *
- * Where this run has the models and windows of the record, the stages before stay in the new record
+ * Where this run has the models, windows and precision of the record, the stages before stay in the new record
  * as they were, and so do seed and random numbers: the new record is the one that a single run of
  * all these stages would have written. Elsewhere they become one stage that was found. */
 #ifndef DID_SEQUEL_H
@@ -27,6 +27,7 @@ typedef struct sequel_rules {
     int32_t             end_id;
     int                 after;   /* the stage (from 1) whose text is taken; 0: the last */
     int                 more;    /* stages that follow */
+    const char         *precision; /* "f32", as signatures have it */
 } sequel_rules;
 
 typedef struct sequel {

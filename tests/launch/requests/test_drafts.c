@@ -35,7 +35,7 @@ static int set_up(void **state)
                           .defaults = {.sampler = -1, .nucleus = 0.9, .temperature = 1},
                           .samples = 1,
                           .seed = 9};
-    rules = (drafts_rules){.usual = &usual};
+    rules = (drafts_rules){.usual = &usual, .precision = "f32"};
     return 0;
 }
 
