@@ -159,12 +159,24 @@ static status answer_late(desk *d, const desk_guest *from, int64_t serial, int64
                     0);
 }
 
+/* The lease has ended, and nobody was given the document since: what comes is as good as in time. */
+static status still_waits(desk *d, int64_t serial, int64_t epoch, bool *yes)
+{
+    store_state state;
+    int64_t     now;
+    TRY(standing_look(d->store, serial, &state, &now));
+    *yes = now == epoch && (state == STORE_QUEUED || state == STORE_DRAFTED);
+    return DID_OK;
+}
+
 /* What ends a lease. */
 static status on_return(desk *d, const desk_guest *from, const leader_entry *l, const message *m)
 {
     int64_t serial, epoch;
     TRY(which(m, &serial, &epoch));
-    if (!leases_find(&d->leases, serial, epoch)) return answer_late(d, from, serial, epoch);
+    bool good = leases_find(&d->leases, serial, epoch) != NULL;
+    if (!good) TRY(still_waits(d, serial, epoch, &good));
+    if (!good) return answer_late(d, from, serial, epoch);
     if (m->type == MESSAGE_RESULT) TRY(keep_record(d, m, serial));
     else if (m->type == MESSAGE_REFUSE) TRY(set_aside(d, m, serial));
     else TRY(put_down(d, l, m, serial));

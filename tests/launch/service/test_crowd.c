@@ -30,7 +30,7 @@
 
 enum { CLIENTS = 50, WORLDS = 4, MESSAGE_MAX = 64 << 20, ROOM = 64 };
 /* What the front-end may hold beyond what it held when it opened, however many documents. */
-static const double GROWTH_MB = 64, LEASE_S = 3, PATIENCE_S = 240;
+static const double GROWTH_MB = 64, PATIENCE_S = 240, AGAIN_S = 5;
 
 static int documents = 2000, lines_each = 10;
 
@@ -221,16 +221,16 @@ static void *run_world(void *context)
     crowd  *c = context;
     socket *s = guest(c);
     message m;
-    int     asked = 0;
-    double  beaten = 0;
+    int     asked = 0, held = 0;
+    double  beaten = 0, heard = 0;
     ask(s, MESSAGE_HELLO,
         json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "host", "nowhere", "slurm", "", "signature", "S",
                   "row", 0, "rows", 1, "pid", 1),
         NULL, 0, MESSAGE_WELCOME, &m);
     message_clear(&m);
     while (!c->quit) {
-        if (asked == 0 && say(s, MESSAGE_READY, json_pack("{s:i}", "room", ROOM), NULL, 0))
-            asked = ROOM;
+        if (asked == 0 && held == 0 && say(s, MESSAGE_READY, json_pack("{s:i}", "room", ROOM), NULL, 0))
+            asked = ROOM, heard = clock_seconds();
         if (clock_seconds() - beaten > 0.5) {
             say(s, MESSAGE_PROGRESS,
                 json_pack("{s:[], s:i, s:i, s:I, s:I, s:I, s:f}", "holding", "drafting", 0,
@@ -240,12 +240,13 @@ static void *run_world(void *context)
             beaten = clock_seconds();
         }
         if (!hear(s, 20, &m)) {
-            asked = 0;
+            if (clock_seconds() - heard > AGAIN_S) asked = held = 0;
             continue;
         }
-        if (m.type == MESSAGE_WORK) on_work(c, s, &m);
-        if (m.type == MESSAGE_ACK && asked > 0) asked--;
-        if (m.type == MESSAGE_IDLE) asked = 0, clock_sleep(0.02);
+        heard = clock_seconds();
+        if (m.type == MESSAGE_WORK) on_work(c, s, &m), asked--, held++;
+        if (m.type == MESSAGE_ACK || m.type == MESSAGE_STALE) held--;
+        if (m.type == MESSAGE_IDLE) asked = 0, clock_sleep(held ? 0 : 0.02);
         message_clear(&m);
     }
     say(s, MESSAGE_BYE, json_object(), NULL, 0);
@@ -307,7 +308,9 @@ static void open_service(crowd *c)
     if (!mkdtemp(c->folder)) die("no directory");
     snprintf(c->state, sizeof c->state, "%s/state", c->folder);
     snprintf(c->endpoint, sizeof c->endpoint, "ipc://%s/front", c->folder);
-    snprintf(lease, sizeof lease, "%g", LEASE_S);
+    /* What the world that sleeps was given comes back after this; a machine that is busy with very
+     * many may take longer for honest work. */
+    snprintf(lease, sizeof lease, "%d", documents > 5000 ? 30 : 4);
     c->serve = fork();
     if (c->serve == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -191,6 +191,28 @@ static void fair(void **state)
     socket_close(&s);
 }
 
+/* A lease that has ended, and a result that comes before anybody else was given the document. */
+static void late(void **state)
+{
+    fixture *f = *state;
+    socket  *s = guest(f);
+    say(s, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
+    hears(s, "taken", "\"added\":1");
+    say(s, "hello", HELLO, NULL, NULL);
+    hears(s, "welcome", "");
+    say(s, "ready", "{\"room\":1}", NULL, NULL);
+    hears(s, "work {\"serial\":1,\"epoch\":1", "");
+    usleep(1200000);
+    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
+    hears(s, "state", "\"queued\":1");
+    say(s, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
+        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
+    hears(s, "ack", "\"serial\":1,\"epoch\":1");
+    say(s, "ready", "{\"room\":1}", NULL, NULL);
+    hears(s, "idle", "");
+    socket_close(&s);
+}
+
 /* A world goes on over a restart of the desk. */
 static void restarted(void **state)
 {
@@ -298,7 +320,7 @@ int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
-                                       WITH_DESK(fair),
+                                       WITH_DESK(fair), WITH_DESK(late),
                                        WITH_DESK(nonsense), WITH_DESK(news),
                                        cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);

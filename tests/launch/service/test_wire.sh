@@ -11,7 +11,7 @@ fi
 work=$(mktemp -d)
 desk=
 leave() {
-    [ -n "$desk" ] && kill -KILL "$desk" 2>>"$work/said"
+    [ -n "$desk" ] && kill -KILL "$desk" 2>>"$work/said" && wait "$desk" 2>>"$work/said"
     rm -rf "$work"
 }
 trap leave EXIT
