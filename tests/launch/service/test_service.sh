@@ -17,7 +17,7 @@ failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 # Documents of the two jobs, the moments of the two murders, and a lease longer than any pass.
 a=15 b=14 first_murder=3 second_murder=8 lease=1.5 length=48 long=256 patience=60
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && a=4 b=3 first_murder=1 second_murder=3 lease=10 length=32 long=64 patience=400
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && a=3 b=2 first_murder=1 second_murder=2 lease=10 length=32 long=64 patience=400
 mkdir -m 700 "$work/door"
 at="--connect ipc://$work/door/front"
 
