@@ -17,7 +17,7 @@ int64_t expanse_of_line(const char *line, int length)
 {
     size_t  size = strlen(line);
     wish    w;
-    json_t *o = json_loadb(line, size, 0, NULL);
+    json_t *o = json_loadb(line, size, JSON_ALLOW_NUL, NULL);
     wish_init(&w);
     if (o && wish_read(&w, o) != DID_OK) wish_init(&w);
     int64_t bytes = expanse_of(&w, size, length);

@@ -89,6 +89,8 @@ static void expanses(void **state)
     const char *line = "{\"custom_id\":\"a\",\"length\":131072,\"n\":4096}";
     assert_in_range(expanse_of_line(line, 64), 4 * 131072, 4 * 131072 + 100);
     assert_in_range(expanse_of_line("{\"custom_id\":\"a\"}", 64), 4 * 64, 4 * 64 + 100);
+    assert_in_range(expanse_of_line("{\"custom_id\":\"a\",\"prompt\":\"\\u0000\",\"length\":512}", 64),
+                    4 * 512, 4 * 512 + 100);
     assert_int_equal(expanse_of_line("no JSON", 64), 4 * 64 + 7);
     assert_int_equal(expanse_length("{\"length\":\"512\"}"), 512);
     assert_int_equal(expanse_length("{}"), EXPANSE_LENGTH);
