@@ -11,7 +11,8 @@
 #include "utf8.h"
 #include "worlds.h"
 
-enum { RECORDS_MAX = 1000, JOB_MAX = 128 };
+/* Cancelling goes by CANCEL_MAX documents, so that a large job does not keep others waiting. */
+enum { RECORDS_MAX = 1000, CANCEL_MAX = 1000, JOB_MAX = 128 };
 
 bool clients_word(message_type type)
 {
@@ -137,8 +138,9 @@ static status on_cancel(desk *d, const desk_guest *from, const message *m)
     const char *id = NULL;
     TRY(find_job(d, from, m, &job));
     if (json_object_get(m->body, "custom_id")) TRY(field_text(m->body, "custom_id", &id));
-    TRY(standing_cancel(d->store, job, id, drop, d, &n));
-    return answer(d, from, m, MESSAGE_CANCELLED, json_pack("{s:i}", "documents", n), NULL, 0);
+    TRY(standing_cancel(d->store, job, id, CANCEL_MAX, drop, d, &n));
+    return answer(d, from, m, MESSAGE_CANCELLED, json_pack("{s:i, s:b}", "documents", n, "again", n == CANCEL_MAX),
+                  NULL, 0);
 }
 
 /* ---- how things stand ---- */

@@ -31,12 +31,17 @@ static status cancel_all(const cancel *c)
     caller *service;
     message m;
     TRY(caller_open(&service, &c->service));
-    json_t *body = json_pack("{s:s, s:s*}", "job", c->job, "custom_id", c->id);
-    status  s = caller_ask(service, MESSAGE_CANCEL, body, NULL, 0, MESSAGE_CANCELLED, &m);
-    if (s == DID_OK)
-        log_say("cancel", "%lld documents cancelled",
-                (long long)json_integer_value(json_object_get(m.body, "documents")));
-    message_clear(&m);
+    long long documents = 0;
+    bool      again = true;
+    status    s = DID_OK;
+    while (s == DID_OK && again) {
+        json_t *body = json_pack("{s:s, s:s*}", "job", c->job, "custom_id", c->id);
+        s = caller_ask(service, MESSAGE_CANCEL, body, NULL, 0, MESSAGE_CANCELLED, &m);
+        documents += json_integer_value(json_object_get(m.body, "documents"));
+        again = json_is_true(json_object_get(m.body, "again"));
+        message_clear(&m);
+    }
+    if (s == DID_OK) log_say("cancel", "%lld documents cancelled", documents);
     caller_close(&service);
     return s;
 }

@@ -224,7 +224,7 @@ static status cancel_one(store *s, int64_t serial)
     return alter(s, serial, apply_end, &end, false);
 }
 
-status standing_cancel(store *s, int64_t job, const char *custom_id, store_visit *out,
+status standing_cancel(store *s, int64_t job, const char *custom_id, int most, store_visit *out,
                        void *context, int *cancelled)
 {
     storeroom_query which = custom_id ? QUERY_OPEN_OF_ID : QUERY_OPEN_OF_JOB;
@@ -232,7 +232,7 @@ status standing_cancel(store *s, int64_t job, const char *custom_id, store_visit
     bool            found = true;
     status          result = DID_OK;
     *cancelled = 0;
-    while (result == DID_OK && found) {
+    while (result == DID_OK && found && *cancelled < most) {
         sqlite3_bind_int64(q, 1, job);
         if (custom_id) sqlite3_bind_text(q, 2, custom_id, -1, SQLITE_STATIC);
         result = storeroom_step(s, which, &found);

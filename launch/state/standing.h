@@ -41,9 +41,9 @@ status standing_strike(store *s, int64_t serial, const char *reason, bool *set_a
 status standing_finish(store *s, int64_t serial, const char *record, bool failed);
 status standing_set_aside(store *s, int64_t serial, const char *reason);
 
-/* Cancel what is unfinished of a job, all of it or one custom_id; `out` is called for those that
- * are with a world. */
-status standing_cancel(store *s, int64_t job, const char *custom_id, store_visit *out,
+/* Cancel what is unfinished of a job, all of it or one custom_id, but no more than `most` documents;
+ * `out` is called for those that are with a world. */
+status standing_cancel(store *s, int64_t job, const char *custom_id, int most, store_visit *out,
                        void *context, int *cancelled);
 
 #endif

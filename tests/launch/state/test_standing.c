@@ -198,10 +198,12 @@ static void reading_and_cancelling(void **state)
     assert_string_equal(text, "{\"custom_id\": \"a\", \"sample\": 2};"
                               "{\"custom_id\": \"a\", \"sample\": 0};"
                               "{\"custom_id\": \"a\", \"sample\": 1};");
-    assert_int_equal(standing_cancel(f->store, f->job, "b", count_out, &out, &cancelled), DID_OK);
+    assert_int_equal(standing_cancel(f->store, f->job, "b", 9, count_out, &out, &cancelled), DID_OK);
     assert_int_equal(cancelled, 0);
-    assert_int_equal(standing_cancel(f->store, f->job, "a", count_out, &out, &cancelled), DID_OK);
-    assert_int_equal(cancelled, 2);
+    assert_int_equal(standing_cancel(f->store, f->job, "a", 1, count_out, &out, &cancelled), DID_OK);
+    assert_int_equal(cancelled, 1);
+    assert_int_equal(standing_cancel(f->store, f->job, NULL, 9, count_out, &out, &cancelled), DID_OK);
+    assert_int_equal(cancelled, 1);
     assert_int_equal(out, 1);
     store_count c = store_counts(f->store, f->job);
     assert_int_equal(c.n[STORE_DONE], 2);
