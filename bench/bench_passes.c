@@ -232,7 +232,8 @@ static status open_all(passes *p)
     TRY(source_open(&p->source, p->on->knobs, world));
     TRY(comm_agree(world, open_here(p)));
     source_close(&p->source);
-    return comm_agree(world, comm_reserve(p->grid.row, stand_sum_floats(&p->fast, &p->size)));
+    TRY(comm_agree(world, comm_reserve(p->grid.row, stand_sum_floats(&p->fast, &p->size))));
+    return comm_agree(world, comm_share(p->grid.row));
 }
 
 static void close_all(passes *p)

@@ -2,26 +2,17 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
 #include "clock.h"
+#include "communicator.h"
 
 /* Larger transfers are cut into pieces of this many bytes: MPI counts and displacements are ints.
  * The cut is far below 2^31 because it costs nothing there and bounds the scratch of a sum. */
 enum { CUT = 1 << 24, CUT_FLOATS = CUT / (int)sizeof(float), SENTENCE = 1024 };
-
-struct comm {
-    MPI_Comm mpi;
-    int      rank, size;
-    size_t   reserve;  /* floats one comm_sum may bring */
-    arena    scratch;
-    int      table[];  /* counts and displacements of a sum: four rows of `size` */
-};
 
 /* What MPI answered, as a status and a sentence. `rank` is -1 before anybody has one. */
 static status answer(int code, event e, int rank)
@@ -72,8 +63,7 @@ static status same_step(comm *c, event e, size_t bytes, bool asleep)
 }
 #endif
 
-/* Every collective passes here on its way in and, when that went well, out. */
-static status enter(comm *c, event e, size_t bytes, bool asleep)
+status communicator_enter(comm *c, event e, size_t bytes, bool asleep)
 {
     event_begin(e, bytes);
     status s = same_step(c, e, bytes, asleep);
@@ -81,7 +71,7 @@ static status enter(comm *c, event e, size_t bytes, bool asleep)
     return s;
 }
 
-static status leave(comm *c, event e, int code)
+status communicator_leave(comm *c, event e, int code)
 {
     event_end(e);
     return answer(code, e, c->rank);
@@ -187,7 +177,7 @@ status comm_split(comm **out, comm *parent, int color, int key)
     status s = DID_OK;
     if (!c) s = status_fail(DID_ENOMEM, "no memory for a communicator of %d ranks", parent->size);
     s = comm_agree(parent, s);
-    if (s == DID_OK) s = enter(parent, EV_SETUP, 0, false);
+    if (s == DID_OK) s = communicator_enter(parent, EV_SETUP, 0, false);
     if (s != DID_OK) {
         free(c);
         return s;
@@ -195,7 +185,7 @@ status comm_split(comm **out, comm *parent, int color, int key)
     MPI_Comm mine = MPI_COMM_NULL;
     int      code = MPI_Comm_split(parent->mpi, color, key, &mine);
     if (code == MPI_SUCCESS) code = comm_adopt(c, mine);
-    s = leave(parent, EV_SETUP, code);
+    s = communicator_leave(parent, EV_SETUP, code);
     if (s == DID_OK) *out = c;
     else free(c);
     return s;
@@ -204,17 +194,18 @@ status comm_split(comm **out, comm *parent, int color, int key)
 status comm_node_size(comm *c, int *ranks)
 {
     *ranks = 0;
-    TRY(enter(c, EV_SETUP, 0, false));
+    TRY(communicator_enter(c, EV_SETUP, 0, false));
     MPI_Comm node = MPI_COMM_NULL;
     int code = MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node);
     if (code == MPI_SUCCESS) code = MPI_Comm_size(node, ranks);
     if (node != MPI_COMM_NULL) MPI_Comm_free(&node);
-    return leave(c, EV_SETUP, code);
+    return communicator_leave(c, EV_SETUP, code);
 }
 
 void comm_close(comm **c)
 {
     if (!*c) return;
+    shared_close(&(*c)->shared);
     MPI_Comm_free(&(*c)->mpi);
     arena_close(&(*c)->scratch);
     free(*c);
@@ -247,6 +238,18 @@ status comm_reserve(comm *c, size_t n)
     return DID_OK;
 }
 
+status comm_share(comm *c)
+{
+    if (c->shared || c->size == 1) return DID_OK;
+    TRY(communicator_enter(c, EV_SETUP, 0, false));
+    return communicator_leave(c, EV_SETUP, shared_open(&c->shared, c->mpi));
+}
+
+bool comm_shares(const comm *c)
+{
+    return c->shared != NULL;
+}
+
 status comm_agree(comm *c, status mine)
 {
     char   why[SENTENCE] = "";
@@ -256,13 +259,13 @@ status comm_agree(comm *c, status mine)
     } worst = {DID_OK, 0}, my = {(int)mine, c->rank};
     if (mine != DID_OK) snprintf(why, sizeof why, "%s", status_message());
 
-    status s = enter(c, EV_SETUP, sizeof my, false);
+    status s = communicator_enter(c, EV_SETUP, sizeof my, false);
     if (s == DID_OK) {
         /* MPI_MAXLOC: among equals the lowest rank wins. */
         code = MPI_Allreduce(&my, &worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi);
         if (code == MPI_SUCCESS && worst.code != DID_OK)
             code = MPI_Bcast(why, sizeof why, MPI_CHAR, worst.rank, c->mpi);
-        s = leave(c, EV_SETUP, code);
+        s = communicator_leave(c, EV_SETUP, code);
     }
     if (s != DID_OK) /* agreeing itself failed: my own reason, if any, came first */
         return mine == DID_OK ? s : status_at(s, "after \"%s\"", why);
@@ -278,23 +281,23 @@ static int min_cut(size_t bytes)
 
 status comm_broadcast(comm *c, void *data, size_t bytes, int root, event e)
 {
-    TRY(enter(c, e, bytes, false));
+    TRY(communicator_enter(c, e, bytes, false));
     int code = MPI_SUCCESS;
     for (size_t at = 0; at < bytes && code == MPI_SUCCESS; at += CUT)
         code = MPI_Bcast((char *)data + at, min_cut(bytes - at), MPI_BYTE, root, c->mpi);
-    return leave(c, e, code);
+    return communicator_leave(c, e, code);
 }
 
 status comm_await(comm *c, void *data, size_t bytes, int root, event e)
 {
-    TRY(enter(c, e, bytes, true));
+    TRY(communicator_enter(c, e, bytes, true));
     int code = MPI_SUCCESS;
     for (size_t at = 0; at < bytes && code == MPI_SUCCESS; at += CUT) {
         MPI_Request request;
         code = MPI_Ibcast((char *)data + at, min_cut(bytes - at), MPI_BYTE, root, c->mpi, &request);
         if (code == MPI_SUCCESS) code = wait_asleep(&request);
     }
-    return leave(c, e, code);
+    return communicator_leave(c, e, code);
 }
 
 /* One piece of every rank's contribution, landing `bytes` apart. */
@@ -314,14 +317,14 @@ static int gather_piece(comm *c, void *all, const void *mine, int piece, size_t 
 
 status comm_gather(comm *c, void *all, const void *mine, size_t bytes, event e)
 {
-    TRY(enter(c, e, bytes, false));
+    TRY(communicator_enter(c, e, bytes, false));
     int code = MPI_SUCCESS;
     if (bytes <= CUT)
         code = MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, c->mpi);
     for (size_t at = 0; bytes > CUT && at < bytes && code == MPI_SUCCESS; at += CUT)
         code = gather_piece(c, (char *)all + at, (const char *)mine + at, min_cut(bytes - at),
                             bytes);
-    return leave(c, e, code);
+    return communicator_leave(c, e, code);
 }
 
 status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
@@ -337,8 +340,9 @@ status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
     }
     assert(n_in <= INT_MAX && n_out <= INT_MAX);
     event_begin(e, (size_t)n_out * sizeof *out); /* sizes differ between ranks: nothing to compare */
-    return leave(c, e, MPI_Alltoallv(out, out_count, out_start, MPI_FLOAT, in, in_count, in_start,
-                                     MPI_FLOAT, c->mpi));
+    return communicator_leave(c, e,
+                              MPI_Alltoallv(out, out_count, out_start, MPI_FLOAT, in, in_count,
+                                            in_start, MPI_FLOAT, c->mpi));
 }
 
 /* Exchange slices, add mine in rank order, give the result back. Each element is the same chain of
@@ -371,24 +375,24 @@ status comm_sum(comm *c, float *x, size_t n, event e)
 {
     if (c->size == 1) return DID_OK;
     assert(n <= c->reserve);
-    TRY(enter(c, e, n * sizeof *x, false));
-    int code = MPI_SUCCESS;
-    for (size_t at = 0; at < n && code == MPI_SUCCESS; at += CUT_FLOATS)
+    TRY(communicator_enter(c, e, n * sizeof *x, false));
+    int code = c->shared ? shared_sum(c->shared, x, n) : MPI_SUCCESS;
+    for (size_t at = 0; !c->shared && at < n && code == MPI_SUCCESS; at += CUT_FLOATS)
         code = sum_piece(c, x + at, n - at < CUT_FLOATS ? n - at : CUT_FLOATS);
-    return leave(c, e, code);
+    return communicator_leave(c, e, code);
 }
 
 status comm_barrier(comm *c, event e)
 {
-    TRY(enter(c, e, 0, false));
-    return leave(c, e, MPI_Barrier(c->mpi));
+    TRY(communicator_enter(c, e, 0, false));
+    return communicator_leave(c, e, MPI_Barrier(c->mpi));
 }
 
 status comm_meet(comm *c, event e)
 {
-    TRY(enter(c, e, 0, true));
+    TRY(communicator_enter(c, e, 0, true));
     MPI_Request request;
     int         code = MPI_Ibarrier(c->mpi, &request);
     if (code == MPI_SUCCESS) code = wait_asleep(&request);
-    return leave(c, e, code);
+    return communicator_leave(c, e, code);
 }

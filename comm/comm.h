@@ -8,6 +8,7 @@
 #ifndef DID_COMM_H
 #define DID_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "events.h"
@@ -47,6 +48,14 @@ void comm_close(comm **c);
  * comm_sum_bytes(size, n). Collective in the sense that all ranks reserve the same n. */
 status comm_reserve(comm *c, size_t n);
 size_t comm_sum_bytes(int size, size_t n);
+
+/* From here on sums go through memory that the ranks of `c` share. Where they are on several hosts,
+ * or the system gives none, nothing changes, and that is no failure. Either way a sum has the same
+ * bytes. Collective. */
+status comm_share(comm *c);
+
+/* Do they? Local. */
+bool comm_shares(const comm *c);
 
 /* The worst status of all ranks becomes everybody's, and with it the sentence of the lowest rank
  * that brought it (prefixed "rank 3: " when it is not rank 0). Collective. */

@@ -367,6 +367,7 @@ static status open_all(engine *e, comm *world)
     if (strcmp(k->name, "blas") == 0 || s->mesh_rows > 0) TRY(same_blas(world));
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
+    TRY(comm_agree(world, comm_share(e->grid.row)));
     TRY(identify(e, world));
     sign(e, k);
     log_say("engine", "%s", e->signature);

@@ -1,0 +1,25 @@
+/* communicator.h - what a comm is made of, for the files of this room that speak MPI. */
+#ifndef DID_COMMUNICATOR_H
+#define DID_COMMUNICATOR_H
+
+#include <mpi.h>
+
+#include "arena.h"
+#include "comm.h"
+#include "shared.h"
+
+struct comm {
+    MPI_Comm mpi;
+    int      rank, size;
+    size_t   reserve;  /* floats one comm_sum may bring */
+    arena    scratch;
+    shared  *shared;   /* memory of all ranks, where sums go through it; NULL: messages */
+    int      table[];  /* counts and displacements of a sum: four rows of `size` */
+};
+
+/* Every collective passes here on its way in and, when that went well, out with what MPI answered.
+ * Who is `asleep` waits with sleeps. Collective. */
+status communicator_enter(comm *c, event e, size_t bytes, bool asleep);
+status communicator_leave(comm *c, event e, int code);
+
+#endif
