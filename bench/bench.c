@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_collectives.h"
 #include "bench_documents.h"
 #include "bench_kernels.h"
 #include "bench_passes.h"
@@ -33,6 +34,10 @@ static const struct bench {
                          {1, 5, 0, 0, true},
                          {1, 3, 0, 0, true}},
     [BENCH_SWEEP] = {bench_sweep_check, bench_sweep, {1, 1, 0, 0, true}, {1, 1, 0, 0, true}},
+    [BENCH_COLLECTIVES] = {bench_collectives_check,
+                           bench_collectives,
+                           {7, 64, 0.002, 0, false},
+                           {3, 5, 0.0003, 0, false}},
 };
 
 /* What a calibration may cost, and the most it walks through. */
@@ -123,6 +128,7 @@ static void tell_peaks(table *t, const peaks *p)
 static status measure_all(ground *on, const knobs *k, int argc, char *const *argv)
 {
     tell_run(on->table, on->world, argc, argv);
+    if (k->what == BENCH_COLLECTIVES) return benches[k->what].run(on); /* no peak limits a message */
     log_say("bench", "measuring what this machine can do at most");
     TRY(peaks_measure(&on->peaks, (size_t)(k->quick ? PEAKS_BYTES_QUICK : PEAKS_BYTES),
                       k->quick ? &PEAKS_QUICK : &PEAKS_USUAL, on->world));

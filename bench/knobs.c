@@ -19,8 +19,14 @@ typedef struct knob {
     const char *help;
 } knob;
 
-enum { K = 1 << BENCH_KERNELS, P = 1 << BENCH_PASSES, D = 1 << BENCH_DOCUMENTS, S = 1 << BENCH_SWEEP };
-enum { ALL = K | P | D | S };
+enum {
+    K = 1 << BENCH_KERNELS,
+    P = 1 << BENCH_PASSES,
+    D = 1 << BENCH_DOCUMENTS,
+    S = 1 << BENCH_SWEEP,
+    C = 1 << BENCH_COLLECTIVES,
+    ALL = K | P | D | S | C
+};
 enum { MANY = 1 << 20 };
 
 #define AT(member) offsetof(knobs, member)
@@ -43,7 +49,7 @@ static const knob table[] = {
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
-    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, ALL, 0, 0, AT(kernels),
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S, 0, 0, AT(kernels),
      "one kernel set; without it `kernels` times all of them and the others use the best"},
     {"only", KNOB_TEXT, "OP", NULL, NULL, K, 0, 0, AT(only),
      "one operation of the kernel table: linear, attend, norm, ..."},
@@ -80,12 +86,15 @@ static const knob table[] = {
      "from line to line"},
     {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
-    {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D, 0, 64, AT(repeats),
+    {"bytes", KNOB_COUNTS, "LIST", "8,64,512,4096,32768,262144,1048576,4194304", "8,4100,65536", C,
+     4, 1 << 28, AT(bytes), "what a rank brings: multiples of 4"},
+    {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D | C, 0, 64, AT(repeats),
      "samples of a line; 0: as many as its time allows"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", D, 0, 3600, AT(line_s),
      "time for a line; each is run once at least"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", C, 0, 3600, AT(line_s), "time for a line"},
 };
 
 enum { KNOBS = sizeof table / sizeof *table };
@@ -97,6 +106,7 @@ static const struct bench_name {
     [BENCH_PASSES] = {"passes", "draft, commit and refinement passes, and where their time goes"},
     [BENCH_DOCUMENTS] = {"documents", "whole documents: per hour, and tokens per second"},
     [BENCH_SWEEP] = {"sweep", "many settings at once, beside one after another"},
+    [BENCH_COLLECTIVES] = {"collectives", "what ranks say to each other, beside MPI's own sum"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -215,7 +225,8 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
             return DID_OK;
         }
     return status_fail(DID_EINVAL,
-                       "did bench: found \"%.60s\", expected kernels, passes, documents or sweep",
+                       "did bench: found \"%.60s\", expected kernels, passes, documents, sweep or "
+                       "collectives",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -289,8 +300,8 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents|sweep [options]   (under mpirun for several "
-                "ranks)\n\n"
+                "usage: did bench kernels|passes|documents|sweep|collectives [options]\n"
+                "       (under mpirun for several ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");
     for (int i = 0; i < BENCH_COUNT; i++)

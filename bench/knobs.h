@@ -8,7 +8,14 @@
 
 #include "status.h"
 
-typedef enum { BENCH_KERNELS, BENCH_PASSES, BENCH_DOCUMENTS, BENCH_SWEEP, BENCH_COUNT } bench_kind;
+typedef enum {
+    BENCH_KERNELS,
+    BENCH_PASSES,
+    BENCH_DOCUMENTS,
+    BENCH_SWEEP,
+    BENCH_COLLECTIVES,
+    BENCH_COUNT
+} bench_kind;
 
 enum { COUNTS_MAX = 16 };
 
@@ -23,7 +30,7 @@ typedef struct knobs {
     const char *json, *geometry, *model, *kernels, *only; /* NULL where nobody said */
     int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each, of;
     double      line_s;
-    counts      rows, documents, context, refine;
+    counts      rows, documents, context, refine, bytes;
 } knobs;
 
 /* The name of a bench, as on the command line. Local. */

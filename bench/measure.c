@@ -36,6 +36,8 @@ void measure_summarize(measured *out, double *seconds, int ranks, int samples)
     }
     int n = ranks * samples;
     out->median = median(seconds, n);
+    out->avg = 0;
+    for (int i = 0; i < n; i++) out->avg += seconds[i] / n;
     out->min = seconds[0];
     out->max = seconds[n - 1];
 }

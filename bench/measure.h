@@ -1,7 +1,7 @@
 /* measure.h - how long something takes, on all ranks at once.
  *
- * Warm up, repeat, and keep the whole distribution: the smallest, the median and the largest
- * time of one call over all samples of all ranks, and the rank that was slowest. Ranks begin
+ * Warm up, repeat, and keep the whole distribution: the smallest, the mean, the median and the
+ * largest time of one call over all samples of all ranks, and the rank that was slowest. Ranks begin
  * every sample together, so what they share (memory, wire) is shared while the clock runs. */
 #ifndef DID_MEASURE_H
 #define DID_MEASURE_H
@@ -34,7 +34,7 @@ typedef struct task {
 } task;
 
 typedef struct measured {
-    double min, median, max;   /* seconds of one call */
+    double min, avg, median, max; /* seconds of one call */
     int    slowest;            /* the rank whose median was largest */
     char   host[MEASURE_HOST]; /* and where it runs */
     int    samples, calls;     /* per rank; calls in each sample */
@@ -43,7 +43,8 @@ typedef struct measured {
 /* Collective over world. */
 status measure_task(measured *out, const task *t, const effort *e, comm *world);
 
-/* The distribution of seconds[ranks][samples]; reorders them. Fills min, median, max and slowest.
+/* The distribution of seconds[ranks][samples]; reorders them. Fills min, avg, median, max and
+ * slowest.
  * Local. */
 void measure_summarize(measured *out, double *seconds, int ranks, int samples);
 

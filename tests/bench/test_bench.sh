@@ -46,6 +46,25 @@ bench sweep 2 "$DID" bench sweep --geometry 80x5x3x1003x96
 bench sweep 2 "${two[@]}" sweep --geometry 80x5x3x1003x96 --documents 8,16 --each 2
 bench kernel 1 "${two[@]}" kernels --only max --kernels ref
 
+# What ranks say to each other: every size, every way, checked.
+collectives() {
+    "$@" --quick --json "$scratch/json" >"$scratch/shown" 2>"$scratch/said" ||
+        complain "$*: exit code $?: $(cat "$scratch/said")"
+    python3 - "$scratch/json" <<'EOF' || complain "$*: the JSON is not right"
+import json, sys
+lines = [line for line in map(json.loads, open(sys.argv[1])) if line["kind"] == "collective"]
+assert {line["way"] for line in lines if line["op"] == "sum"} == {"memory", "messages", "MPI"}
+for op in "sum", "gather", "broadcast", "bounce":
+    assert len({line["bytes"] for line in lines if line["op"] == op}) == 3, op
+for line in lines:
+    assert line["valid"] is True and line["mbs"] > 0, line
+    assert 0 < line["us_min"] <= line["us_avg"] <= line["us_max"], line
+    assert line["op"] != "sum" or line["ratio"] > 0, line
+EOF
+}
+collectives "${two[@]}" collectives
+collectives mpirun -n 3 "$DID" bench collectives
+
 # refused WORDS...: code 2, one sentence.
 refused() {
     "$DID" bench "$@" >"$scratch/shown" 2>"$scratch/said"
@@ -58,6 +77,8 @@ refused speed
 refused kernels --only teapot
 refused kernels --kernels teapot
 refused kernels --tp 2
+refused collectives
+refused collectives --kernels ref
 refused passes --tp 2
 refused passes --context 4
 refused passes --model "$scratch"
