@@ -29,7 +29,7 @@ typedef struct draw {
 typedef struct cost {
     int nfe;       /* passes that turned at least one mask into a token */
     int commits;   /* segments that wrote a finished block's keys and values */
-    int rescored;  /* passes that only measured post-hoc confidence */
+    int rescored;  /* windows that were only measured: post-hoc confidence, a score; draws of a bound */
     int reopened;  /* positions that remasking reset */
     int changed;   /* positions whose token differs from the one the stage found */
     int64_t rows;  /* positions evaluated in all of these */

@@ -77,6 +77,7 @@ static void apply_tokens(document *d, const batch *b, const score_part *part, co
     d->step = part->next;
     if (d->step < w.len - 1) return;
     d->region++;
+    d->cost[d->at].rescored++; /* once for each window, however many passes it was spread over */
     d->step = d->committed = 0;
 }
 
@@ -155,6 +156,7 @@ static void apply_blocks(document *d, const batch *b, const score_part *part)
     d->step = part->next;
     if (d->step < d->length) return;
     d->region++;
+    d->cost[d->at].rescored++; /* once for each draw, however many passes it was spread over */
     d->step = 0;
 }
 
@@ -178,7 +180,6 @@ void score_apply(document *d, const batch *b, const score_part *part, const rule
                      d->at);
             return;
         }
-    d->cost[d->at].rescored++;
     if (d->stage[d->at].work == WORK_BOUND)
         apply_blocks(d, b, part);
     else

@@ -74,6 +74,7 @@ static void agrees_at(int tp)
         assert_int_equal(
             checkpoint_read(goldens, checkpoint_find(goldens, key), 0, 1, 0, n[i] - 1, want),
             DID_OK);
+        assert_int_equal(f.docs[i]->cost[0].rescored, 1); /* one window, in passes of 100 rows */
         assert_true(isnan(f.docs[i]->nll[0]));
         for (int j = 1; j < n[i]; j++)
             assert_true(fabsf(f.docs[i]->nll[j] - want[j - 1]) < 1e-4f);
@@ -153,6 +154,7 @@ static void bounds_do_not_depend_on_passes(void **state)
         double          sum = 0;
         for (int j = 1; j < d->length; j++) sum += d->nll[j];
         assert_true(sum / (d->length - 1) > 1 && sum / (d->length - 1) < 6);
+        for (int w = 0; w < 3; w++) assert_int_equal(ways[w].docs[i]->cost[0].rescored, 2);
         for (int w = 1; w < 3; w++)
             assert_memory_equal(d->nll, ways[w].docs[i]->nll, (size_t)d->length * sizeof *d->nll);
     }
