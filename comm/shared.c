@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A piece has to stay in the caches of all ranks until everybody has read it; more pieces mean more
- * waiting. LINE keeps the flags of two ranks apart. */
-enum { PIECE = 1 << 17, STRIP = 1 << 10, LINE = 128, SPINS = 2000 };
+/* A piece of 2 MB stays in the caches of its ranks until everybody has read it; more pieces mean
+ * more waiting. LINE keeps the flags of two ranks apart. */
+enum { PIECE = 1 << 19, STRIP = 1 << 10, LINE = 128, SPINS = 2000 };
 
 /* One rank's part of the window. */
 typedef struct place {
@@ -53,7 +53,8 @@ static int await(const shared *s, int r, unsigned long long word)
 #endif
     }
     while (atomic_load_explicit(&s->at[r]->said, memory_order_acquire) < word) {
-        int found, code = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, s->all, &found, MPI_STATUS_IGNORE);
+        int found;
+        int code = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, s->all, &found, MPI_STATUS_IGNORE);
         if (code != MPI_SUCCESS) return code;
         sched_yield();
     }

@@ -22,7 +22,7 @@
         }                                                                        \
     } while (0)
 
-enum { PIECE = 1 << 17, MOST = 3 * PIECE + 77 };
+enum { PIECE = 1 << 19, MOST = 2 * PIECE + 77 };
 
 static comm    *world, *memory, *messages;
 static int      rank, size;
