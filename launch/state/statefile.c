@@ -165,13 +165,18 @@ static bool has(const char *path, const char *tail)
     return size_of(path, tail) >= 0;
 }
 
-/* SQLite throws the log of an empty file away without a word. */
+/* SQLite takes a file of one byte for an empty one, and throws the log of an empty one away without a
+ * word. */
 static status check_pair(const statefile *f)
 {
-    if (size_of(f->path, "") != 0 || size_of(f->path, "-wal") <= 0) return DID_OK;
-    return status_fail(DID_EFORMAT,
-                       "state file %s is damaged: it is empty, but its log %s-wal is not", f->path,
-                       f->path);
+    off_t size = size_of(f->path, "");
+    if (size >= 0 && size <= 1 && size_of(f->path, "-wal") > 0)
+        return status_fail(DID_EFORMAT,
+                           "state file %s is damaged: it is empty, but its log %s-wal is not",
+                           f->path, f->path);
+    if (size == 1)
+        return status_fail(DID_EFORMAT, "%s is not a state file of did: it has one byte", f->path);
+    return DID_OK;
 }
 
 static status open_with(statefile *f, const char *path, int flags)

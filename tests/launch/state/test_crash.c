@@ -7,56 +7,23 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <sys/wait.h>
-
-#include "fault.h"
+#include "crash.h"
+#include "log.h"
 #include "noop.h"
 #include "store.h"
 
-enum { N = NOOP_N, POINTS_MAX = 5000 };
-enum { FINISHED = 0, REFUSED = 3, UNTOUCHED = 4, KILLED = 137, SKIPPED = 77 };
-
-static void show_said(const noop *f)
-{
-    char  line[500];
-    FILE *said = fopen(f->said, "r");
-    while (said && fgets(line, sizeof line, said)) fputs(line, stderr);
-    if (said) fclose(said);
-}
-
-/* One life of the job in a process of its own: how it ended. */
-static int live(const noop *f, const char *fault)
-{
-    int   how;
-    pid_t child = fork();
-    if (child == 0) {
-        int said = open(f->said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        dup2(said, STDERR_FILENO);
-        setenv("DID_FAULT", fault, 1);
-        if (fault_begin() != DID_OK) _exit(8);
-        status s = noop_run(f);
-        bool   struck = fault_left() == 0;
-        if (s != DID_OK) fprintf(stderr, "%s\n", status_message());
-        _exit(s != DID_OK ? REFUSED : struck ? FINISHED : UNTOUCHED);
-    }
-    assert_int_equal(waitpid(child, &how, 0), child);
-    int code = WIFEXITED(how) ? WEXITSTATUS(how) : -1;
-    if (code != KILLED && code != REFUSED && code != FINISHED && code != UNTOUCHED) {
-        show_said(f);
-        fail_msg("%s: ended with %d", fault, code);
-    }
-    return code;
-}
+enum { N = NOOP_N };
 
 /* ---- what must be true afterwards ---- */
 
 /* Every acknowledgement against the state file. */
-static void nothing_is_lost(const noop *f, const char *fault)
+static void nothing_is_lost(const void *subject, const char *fault)
 {
-    char    word[20], *identity;
-    store  *s;
-    int64_t job;
-    FILE   *acks = fopen(f->acks, "r");
+    const noop *f = subject;
+    char        word[20], *identity;
+    store      *s;
+    int64_t     job;
+    FILE       *acks = fopen(f->acks, "r");
     if (!acks) return;
     assert_int_equal(record_identity(&identity, &f->rules), DID_OK);
     if (store_open_own(&s, f->state, identity, &job) != DID_OK)
@@ -81,11 +48,12 @@ static void nothing_is_lost(const noop *f, const char *fault)
 }
 
 /* The output holds every record once and nothing else. */
-static void all_is_there_once(const noop *f, const char *fault)
+static void all_is_there_once(const void *subject, const char *fault)
 {
-    int   times[N] = {0};
-    char  found[NOOP_LINE], expected[NOOP_LINE];
-    FILE *output = fopen(f->output, "r");
+    const noop *f = subject;
+    int         times[N] = {0};
+    char        found[NOOP_LINE], expected[NOOP_LINE];
+    FILE       *output = fopen(f->output, "r");
     if (!output) fail_msg("%s: no output", fault);
     while (fgets(found, sizeof found, output)) {
         int i = 0;
@@ -102,75 +70,65 @@ static void all_is_there_once(const noop *f, const char *fault)
         if (times[i] != 1) fail_msg("%s: d%d is there %d times", fault, i, times[i]);
 }
 
-static void come_home(const noop *f, const char *fault)
+static status live(const void *subject)
 {
-    nothing_is_lost(f, fault);
-    if (live(f, "") != FINISHED) {
-        show_said(f);
-        fail_msg("%s: the job was not finished afterwards", fault);
-    }
-    nothing_is_lost(f, fault);
-    all_is_there_once(f, fault);
+    return noop_run(subject);
 }
 
-/* Let it happen at every point of a kind, each in a fresh job; how many points there were. */
-static int everywhere(const noop *f, const char *kind, const char *what, int stride)
+static void clear(const void *subject)
 {
-    for (int n = 1; n < POINTS_MAX; n += stride) {
-        char fault[40];
-        snprintf(fault, sizeof fault, "%s:%d:%s", kind, n, what);
-        noop_clear(f);
-        int code = live(f, fault);
-        if (code == UNTOUCHED) return n - 1;
-        if (strcmp(what, "die") == 0) assert_int_equal(code, KILLED);
-        come_home(f, fault);
-    }
-    fail_msg("%s: no end", kind);
-    return 0;
+    noop_clear(subject);
+}
+
+static crash_story story_of(void **state)
+{
+    const noop *f = *state;
+    return (crash_story){.subject = f,
+                         .said = f->said,
+                         .live = live,
+                         .clear = clear,
+                         .check = nothing_is_lost,
+                         .whole = all_is_there_once};
 }
 
 static void killed_everywhere(void **state)
 {
-    const noop *f = *state;
-    int            writes = everywhere(f, "write", "die", 1);
-    int            syncs = everywhere(f, "fsync", "die", 1);
-    int            cuts = everywhere(f, "truncate", "die", 1);
-    print_message("killed at %d writes, %d syncs, %d truncations\n", writes, syncs, cuts);
-    assert_true(writes > 20 && syncs > 5);
+    crash_story c = story_of(state);
+    crash_killed(&c);
 }
 
 static void refused_everywhere(void **state)
 {
-    const noop *f = *state;
-    int            writes = everywhere(f, "write", "fail", 1);
-    int            syncs = everywhere(f, "fsync", "fail", 1);
-    int            cuts = everywhere(f, "truncate", "fail", 1);
-    int            memory = everywhere(f, "memory", "fail", 1);
-    print_message("refused %d writes, %d syncs, %d truncations, %d allocations\n", writes, syncs,
-                  cuts, memory);
-    assert_true(writes > 20 && syncs > 5 && memory > 20);
+    crash_story c = story_of(state);
+    crash_refused(&c);
+}
+
+static void on_a_shared_disk(void **state)
+{
+    crash_story c = story_of(state);
+    crash_on_a_shared_disk(&c);
 }
 
 /* The life that repairs what a death has left dies at each of its own writes too. */
 static void killed_while_coming_home(void **state)
 {
-    const noop *f = *state;
-    int            deaths = 0;
-    for (int first = 3; first < POINTS_MAX; first += 17) {
+    crash_story c = story_of(state);
+    int         deaths = 0;
+    for (int first = 3; first < CRASH_POINTS_MAX; first += 17) {
         char fault[40];
         snprintf(fault, sizeof fault, "write:%d:die", first);
         for (int second = 1;; second += 5) {
             char again[40];
             snprintf(again, sizeof again, "write:%d:die", second);
-            noop_clear(f);
-            if (live(f, fault) == UNTOUCHED) {
+            clear(*state);
+            if (crash_live(&c, fault) == CRASH_UNTOUCHED) {
                 print_message("killed %d times while coming home\n", deaths);
                 assert_true(deaths > 8);
                 return;
             }
-            if (live(f, again) == UNTOUCHED) break;
+            if (crash_live(&c, again) == CRASH_UNTOUCHED) break;
             deaths++;
-            come_home(f, fault);
+            crash_come_home(&c, fault);
         }
     }
 }
@@ -179,12 +137,12 @@ int main(void)
 {
     if (!fault_kinds()) {
         puts("skipped: this build has no faults (DID_FAULTS)");
-        return SKIPPED;
+        return CRASH_SKIPPED;
     }
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(killed_everywhere, noop_set_up, noop_tear_down),
-        cmocka_unit_test_setup_teardown(refused_everywhere, noop_set_up, noop_tear_down),
-        cmocka_unit_test_setup_teardown(killed_while_coming_home, noop_set_up, noop_tear_down),
-    };
+    log_identity(0, 1, true);
+#define WITH_JOB(test) cmocka_unit_test_setup_teardown(test, noop_set_up, noop_tear_down)
+    const struct CMUnitTest tests[] = {WITH_JOB(killed_everywhere), WITH_JOB(refused_everywhere),
+                                       WITH_JOB(on_a_shared_disk),
+                                       WITH_JOB(killed_while_coming_home)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
