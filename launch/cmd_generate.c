@@ -241,7 +241,9 @@ static ending connect_all(run *r)
     if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
     s = door_share(&r->door, r->world, DID_OK);
     if (s == DID_OK && engine_leads(r->engine)) s = feed_begin(r);
-    return ending_agree(r->world, s, END_INTERNAL);
+    end = ending_agree(r->world, s, END_INTERNAL);
+    if (end == END_DONE && first(r)) door_shut(&r->door);
+    return end;
 }
 
 /* How the documents fared, when everything else went well. Rank 0's word. */

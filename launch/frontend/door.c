@@ -84,6 +84,12 @@ void door_abandon(const door *d)
     rmdir(d->directory);
 }
 
+void door_shut(door *d)
+{
+    door_abandon(d);
+    d->directory[0] = '\0';
+}
+
 void door_close(door *d)
 {
     socket_context_close(&d->context);

@@ -86,11 +86,15 @@ static status on_work(feed *f, const message *m)
 
 /* ---- listening ---- */
 
+/* A full disk over there is what it is here too, and not a peer that was lost. */
 static status on_error(const message *m)
 {
-    const char *reason;
+    const char *reason, *code = json_string_value(json_object_get(m->body, "code"));
+    status      s = DID_EPEER;
     TRY(field_text(m->body, "reason", &reason));
-    return status_fail(DID_EPEER, "the front-end says: %s", reason);
+    if (code && strcmp(code, status_text(DID_EIO)) == 0) s = DID_EIO;
+    if (code && strcmp(code, status_text(DID_ENOMEM)) == 0) s = DID_ENOMEM;
+    return status_fail(s, "the front-end says: %s", reason);
 }
 
 static status obey(feed *f, const message *m)

@@ -268,7 +268,8 @@ static status hear(frontend *f, const frame *frames, int n)
     if (s != DID_EFORMAT) return s;
     f->refused++;
     return outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                        json_pack("{s:s}", "reason", status_message()), NULL, 0);
+                        json_pack("{s:s, s:s}", "reason", status_message(), "code", status_text(s)),
+                        NULL, 0);
 }
 
 /* ---- the wheel ---- */
@@ -297,11 +298,15 @@ static status listen(frontend *f, int *heard)
     return commit(f);
 }
 
-static status tell_all(frontend *f, message_type type, const char *reason)
+static json_t *why(const char *reason, status code)
+{
+    return json_pack("{s:s, s:s}", "reason", reason, "code", status_text(code));
+}
+
+static status tell_all(frontend *f, message_type type, const char *reason, status code)
 {
     for (int i = 0; i < f->n_leaders; i++)
-        if (!f->leaders[i].gone)
-            TRY(post(f, i, type, json_pack("{s:s}", "reason", reason), NULL, 0));
+        if (!f->leaders[i].gone) TRY(post(f, i, type, why(reason, code), NULL, 0));
     return DID_OK;
 }
 
@@ -312,7 +317,7 @@ static status consider_stopping(frontend *f)
     if (f->stopping || !(late || (s->asked && s->asked()))) return DID_OK;
     f->stopping = true;
     log_say("frontend", "stopping early: %s", late ? "the time is over" : "asked to end");
-    return tell_all(f, MESSAGE_STOP, late ? "the time is over" : "asked to end");
+    return tell_all(f, MESSAGE_STOP, late ? "the time is over" : "asked to end", DID_OK);
 }
 
 static int held_by(const frontend *f, int who)
@@ -405,14 +410,14 @@ static void give_up(frontend *f, status s)
 {
     snprintf(f->why, sizeof f->why, "%s", status_message());
     f->result = s;
-    if (!f->outbox || tell_all(f, MESSAGE_ERROR, f->why) != DID_OK) return;
+    if (!f->outbox || tell_all(f, MESSAGE_ERROR, f->why, f->result) != DID_OK) return;
     do {
         frame frames[SOCKET_FRAMES_MAX];
         int   n;
         s = socket_recv(f->socket, WAIT_MS, frames, &n);
         if (s == DID_OK && n > 0)
             s = outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                             json_pack("{s:s}", "reason", f->why), NULL, 0);
+                             why(f->why, f->result), NULL, 0);
         if (s == DID_OK) s = outbox_flush(f->outbox);
     } while (s == DID_OK && !show(f));
 }

@@ -18,7 +18,7 @@
  *   bye        {}                        nothing
  *
  * Unasked the front-end says `stop {"reason"}` (put down what you have and ask for no more) and
- * `error {"reason"}` (your last message was not understood, or this side cannot go on). */
+ * `error {"reason", "code"}` (your last message was not understood, or this side cannot go on). */
 #ifndef DID_MESSAGE_H
 #define DID_MESSAGE_H
 

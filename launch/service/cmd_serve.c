@@ -14,7 +14,7 @@ enum { WAIT_MS = 50 };
 typedef struct serve {
     const char *state, *bind, *progress, *keys;
     double      lease_s;
-    int         documents_max, mb_max, jobs_max, message_mb;
+    int         strikes, documents_max, mb_max, jobs_max, message_mb;
     bool        quiet;
     int         log;
     const char *options;
@@ -38,6 +38,9 @@ static const option table[] = {
     {.help = "What it puts up with"},
     {"lease-s", 0, OPTION_REAL, "SECONDS", "120", .min = 0.5, .max = 86400, AT(lease_s),
      .help = "silence of a world after which its documents are given to another"},
+    {"strikes", 0, OPTION_COUNT, "COUNT", "3", .min = 1, .max = 1e6, AT(strikes),
+     .help = "worlds that may be lost with a document, without a checkpoint in between, before it is "
+             "set aside"},
     {"client-documents", 0, OPTION_COUNT, "COUNT", "1000000", .min = 1, .max = 1e9,
      AT(documents_max), .help = "unfinished documents one client may have"},
     {"client-mb", 0, OPTION_COUNT, "MB", "16384", .min = 1, .max = 1e9, AT(mb_max),
@@ -80,6 +83,7 @@ static status serve_all(const serve *s)
                               .progress = s->progress,
                               .keys = s->keys,
                               .lease_s = s->lease_s,
+                              .strikes = s->strikes,
                               .quota = {s->documents_max, (int64_t)s->mb_max << 20},
                               .jobs_max = s->jobs_max,
                               .message_max = (size_t)s->message_mb << 20};

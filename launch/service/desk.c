@@ -25,6 +25,7 @@ static status bring_up(desk *d)
     socket_context_narrow(d->context, DESK_QUEUE);
     if (s->keys) TRY(keyring_open(&d->keys, s->keys, d->context));
     TRY(store_open(&d->store, s->state));
+    if (s->strikes > 0) store_set_strikes(d->store, s->strikes);
     TRY(worlds_recall(d));
     TRY(socket_bind_router(&d->socket, d->context, s->endpoint,
                            d->keys ? keyring_server(d->keys) : NULL, s->message_max, d->bound,

@@ -30,6 +30,7 @@ typedef struct desk_settings {
     const char *progress; /* where progress is published; NULL: beside the endpoint */
     const char *keys;     /* key directory; NULL over ipc */
     double      lease_s;  /* silence after which a world's documents are given to another */
+    int         strikes;  /* worlds lost with a document before it is set aside; 0: as usual */
     store_quota quota;    /* of one client */
     int         jobs_max; /* of one client */
     size_t      message_max; /* bytes of one frame */

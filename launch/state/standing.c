@@ -23,7 +23,7 @@ static status lend(store *s, storeroom_document *r, const char *signature, stand
     *out = (standing_loan){.serial = r->place,
                            .epoch = r->epoch + 1,
                            .sample = r->sample,
-                           .suspect = r->failures >= STANDING_STRIKES - 1,
+                           .suspect = r->failures >= s->strikes - 1,
                            .line = strdup(r->line)};
     if (again) out->checkpoint = strdup(r->checkpoint);
     if (!out->line || (again && !out->checkpoint)) return storeroom_full();
@@ -63,7 +63,7 @@ static status take_one(store *s, store_state state, const char *signature, int s
 
 status standing_take(store *s, const char *signature, bool suspects, standing_loan *out)
 {
-    int strikes = suspects ? STANDING_STRIKES : STANDING_STRIKES - 1;
+    int strikes = suspects ? s->strikes : s->strikes - 1;
     *out = (standing_loan){0};
     status result = take_one(s, STORE_DRAFTED, signature, strikes, out);
     if (result == DID_OK && !out->serial)
@@ -156,7 +156,7 @@ status standing_strike(store *s, int64_t serial, const char *reason, bool *set_a
     bool               found;
     TRY(alter(s, serial, apply_strike, NULL, false));
     status result = stand(s, serial, &r, &found);
-    *set_aside = result == DID_OK && found && r.failures >= STANDING_STRIKES;
+    *set_aside = result == DID_OK && found && r.failures >= s->strikes;
     storeroom_done(s, QUERY_FIND);
     if (result != DID_OK || !*set_aside) return result;
     return standing_set_aside(s, serial, reason);

@@ -5,7 +5,7 @@
 
 #include "store.h"
 
-enum { STANDING_STRIKES = 3 }; /* failures after which a document is set aside */
+enum { STANDING_STRIKES = 3 }; /* failures after which a document is set aside, unless said */
 
 /* A document on its way to a world. The texts are malloc'ed. */
 typedef struct standing_loan {

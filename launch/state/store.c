@@ -5,6 +5,7 @@
 
 #include "expanse.h"
 #include "identity.h"
+#include "standing.h"
 #include "storeroom.h"
 
 /* No key and not the nobody of ipc. */
@@ -29,7 +30,14 @@ bool store_owns_itself(const char *owner)
 static status make(store **out)
 {
     *out = calloc(1, sizeof **out);
-    return *out ? DID_OK : storeroom_full();
+    if (!*out) return storeroom_full();
+    (*out)->strikes = STANDING_STRIKES;
+    return DID_OK;
+}
+
+void store_set_strikes(store *s, int most)
+{
+    s->strikes = most;
 }
 
 /* Whose file is this? */

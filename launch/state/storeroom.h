@@ -41,7 +41,7 @@ struct store {
     sqlite3_stmt *query[STOREROOM_QUERIES];
     int64_t       last; /* number of the record that came last */
     rota          rota; /* the jobs, counted */
-    int           damaged;
+    int           damaged, strikes;
     bool          begun, looking;
 };
 

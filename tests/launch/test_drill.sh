@@ -45,4 +45,21 @@ looks 3 'is not a state file of did'
 [ -e "$work/nothing" ] && complain "fsck made a file"
 "$did" fsck >"$work/found" 2>&1
 [ $? = 2 ] || complain "no state file named"
+
+# Killed in the middle, a job leaves no directory behind: the one that its ranks met in is gone as soon
+# as all of them are in.
+mkdir "$work/tmp"
+for i in $(seq 40); do echo "{\"custom_id\": \"k$i\", \"length\": 96}"; done >"$work/many"
+TMPDIR=$work/tmp timeout 200 mpirun --oversubscribe -n 2 "$did" generate --quiet \
+    --model "${DID_TEST_MODELS:-$here/../models}/did-tiny" --documents 1 --input "$work/many" \
+    --output "$work/many.out" 2>"$work/said" &
+run=$!
+until [ -s "$work/many.out" ] || ! kill -0 "$run" 2>/dev/null; do sleep 0.05; done
+kill -0 "$run" 2>/dev/null || complain "the job ended too soon: $(cat "$work/said")"
+left=$(find "$work/tmp" -maxdepth 1 -name 'did-*')
+[ -z "$left" ] || complain "while it runs there is $left"
+kill -KILL $(pgrep -P "$(pgrep -P "$run")") $(pgrep -P "$run") "$run"
+wait "$run" 2>/dev/null
+left=$(find "$work/tmp" -maxdepth 1 -name 'did-*')
+[ -z "$left" ] || complain "a killed job has left $left"
 exit "$failed"
