@@ -45,6 +45,8 @@ struct socket {
     char            user[SOCKET_KEY];
     socket_loss     loss;
     long            welcomed; /* handshakes that succeeded */
+    bool            connects; /* a DEALER */
+    int             cut;      /* handshakes in a row that ended without a reason */
 };
 
 status socket_context_open(socket_context **out)
@@ -215,6 +217,7 @@ static status make(socket **out, socket_context *c, int type, size_t message_max
     socket *s = calloc(1, sizeof *s);
     if (!s) return status_fail(DID_ENOMEM, "no memory for a socket");
     s->context = c;
+    s->connects = type == ZMQ_DEALER;
     s->zmq = zmq_socket(c->zmq, type);
     atomic_fetch_add(&c->open, 1);
     *out = s;
@@ -356,6 +359,15 @@ status socket_send(socket *s, const frame *frames, int n, bool *sent)
     return DID_OK;
 }
 
+/* A server that dies in the middle of a handshake looks like one that refuses our key, but only once:
+ * ZeroMQ connects again, and the one that refuses does so each time. */
+static void count_handshake(socket *s, uint16_t number)
+{
+    enum { CUTS_MAX = 3 };
+    bool cut = s->connects && number == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    if (!cut || ++s->cut >= CUTS_MAX) s->loss.handshakes++;
+}
+
 /* Count what the monitor has to tell. A report is two frames, number and address. */
 static void read_monitor(socket *s)
 {
@@ -368,8 +380,8 @@ static void read_monitor(socket *s)
         if (!more) continue;
         memcpy(&number, report, sizeof number);
         if (number == ZMQ_EVENT_DISCONNECTED) s->loss.connections++;
-        else if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) s->welcomed++;
-        else if (number != ZMQ_EVENT_MONITOR_STOPPED) s->loss.handshakes++;
+        else if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) s->welcomed++, s->cut = 0;
+        else if (number != ZMQ_EVENT_MONITOR_STOPPED) count_handshake(s, number);
     }
 }
 

@@ -90,7 +90,8 @@ const char *socket_user(const socket *s);
 /* What this socket has turned away since it was opened. */
 typedef struct socket_loss {
     long messages;     /* with too many frames */
-    long handshakes;   /* wrong key, key not allowed, no ZeroMQ at all */
+    long handshakes;   /* wrong key, key not allowed, no ZeroMQ at all; a DEALER counts one that is
+                          cut off without a reason when that happens three times in a row */
     long connections;  /* that ended, be it by the peer, a message too large or the handshake */
     long guests;       /* that stand now */
 } socket_loss;
