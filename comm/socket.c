@@ -359,8 +359,8 @@ status socket_send(socket *s, const frame *frames, int n, bool *sent)
     return DID_OK;
 }
 
-/* A server that dies in the middle of a handshake looks like one that refuses our key, but only once:
- * ZeroMQ connects again, and the one that refuses does so each time. */
+/* A server that dies in the middle of a handshake looks like one that refuses our key, but only
+ * once: ZeroMQ connects again, and the one that refuses does so each time. */
 static void count_handshake(socket *s, uint16_t number)
 {
     enum { CUTS_MAX = 3 };

@@ -42,8 +42,8 @@ status door_bound(door *d, const char *endpoint);
  * somewhere. Collective over world; the same status on all ranks. */
 status door_share(door *d, comm *world, status mine);
 
-/* Every leader is in: take the directory away, so that nothing of it is left behind by a run that is
- * killed. Who is in stays in, and nobody else comes. Rank 0. */
+/* Every leader is in: take the directory away, so that nothing of it is left behind by a run
+ * that is killed. Who is in stays in, and nobody else comes. Rank 0. */
 void door_shut(door *d);
 
 /* After all sockets are closed: removes the directory. Safe on a zeroed door. Local. */

@@ -30,8 +30,8 @@ status feed_open(feed **out, const feed_settings *settings);
 engine_feed feed_hooks(feed *f);
 
 /* Wait (at most five minutes) until everything sent is acknowledged, say goodbye, close. Fails
- * DID_EPEER when the front-end does not answer, with its own failure (a full disk) where it says that
- * it cannot go on. Sets NULL; safe on NULL. Row leaders. */
+ * DID_EPEER when the front-end does not answer, with its own failure (a full disk) where it
+ * says that it cannot go on. Sets NULL; safe on NULL. Row leaders. */
 status feed_close(feed **f);
 
 #endif

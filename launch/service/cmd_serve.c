@@ -39,8 +39,8 @@ static const option table[] = {
     {"lease-s", 0, OPTION_REAL, "SECONDS", "120", .min = 0.5, .max = 86400, AT(lease_s),
      .help = "silence of a world after which its documents are given to another"},
     {"strikes", 0, OPTION_COUNT, "COUNT", "3", .min = 1, .max = 1e6, AT(strikes),
-     .help = "worlds that may be lost with a document, without a checkpoint in between, before it is "
-             "set aside"},
+     .help = "worlds that may be lost with a document, without a checkpoint in between, before it "
+             "is set aside"},
     {"client-documents", 0, OPTION_COUNT, "COUNT", "1000000", .min = 1, .max = 1e9,
      AT(documents_max), .help = "unfinished documents one client may have"},
     {"client-mb", 0, OPTION_COUNT, "MB", "16384", .min = 1, .max = 1e9, AT(mb_max),

@@ -165,8 +165,8 @@ static bool has(const char *path, const char *tail)
     return size_of(path, tail) >= 0;
 }
 
-/* SQLite takes a file of one byte for an empty one, and throws the log of an empty one away without a
- * word. */
+/* SQLite takes a file of one byte for an empty one, and throws the log of an empty one away
+ * without a word. */
 static status check_pair(const statefile *f)
 {
     off_t size = size_of(f->path, "");

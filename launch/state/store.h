@@ -51,8 +51,8 @@ status store_open_own(store **out, const char *path, const char *identity, int64
 
 void store_close(store **s); /* What was not committed is lost. Safe on NULL. */
 
-/* How often a document may be lost with its world, without a checkpoint in between, before it is set
- * aside; STANDING_STRIKES unless said. Local. */
+/* How often a document may be lost with its world, without a checkpoint in between, before it
+ * is set aside; STANDING_STRIKES unless said. Local. */
 void store_set_strikes(store *s, int most);
 
 bool store_fresh(const store *s);   /* made when it was opened, not found. Local. */

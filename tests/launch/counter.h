@@ -1,5 +1,6 @@
-/* counter.h - a day at the counter of a service, without sockets and worlds: two clients submit, fetch
- * and cancel, documents are lent, saved, lost and finished. Their records are known beforehand. */
+/* counter.h - a day at the counter of a service, without sockets and worlds: two clients
+ * submit, fetch and cancel, documents are lent, saved, lost and finished. Their records are
+ * known beforehand. */
 #ifndef DID_TESTS_COUNTER_H
 #define DID_TESTS_COUNTER_H
 
@@ -69,7 +70,8 @@ static inline void counter_record(char line[COUNTER_LINE], int i)
              text);
 }
 
-/* What somebody was told: "s0" document 0 is submitted, "c0" saved, "d0" finished, "x" cancelled. */
+/* What somebody was told: "s0" document 0 is submitted, "c0" saved, "d0" finished, "x"
+ * cancelled. */
 static inline void counter_tell(int acks, char what, int i)
 {
     char word[16];

@@ -1,5 +1,5 @@
-/* media.h - files that are cut at every class of length and have bits flipped in every region, one at
- * a time; each damage is tried and judged by the test. */
+/* media.h - files that are cut at every class of length and have bits flipped in every region,
+ * one at a time; each damage is tried and judged by the test. */
 #ifndef DID_TESTS_MEDIA_H
 #define DID_TESTS_MEDIA_H
 

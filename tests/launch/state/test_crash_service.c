@@ -1,7 +1,7 @@
-/* The state file of a service is killed, or refused, at every write, sync, truncation and allocation
- * in turn, and opened again: every submission, checkpoint, record and cancellation that was
- * acknowledged is there, and what a client has fetched comes again in the same order. Needs
- * DID_FAULTS. */
+/* The state file of a service is killed, or refused, at every write, sync, truncation and
+ * allocation in turn, and opened again: every submission, checkpoint, record and cancellation
+ * that was acknowledged is there, and what a client has fetched comes again in the same order.
+ * Needs DID_FAULTS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* Damaged media: the state file of a service and its write-ahead log are cut at every class of length
- * and have bits flipped in every region, one at a time. Start-up and audit reach an earlier state or
- * refuse with the reason; a record that was not written is never given out. */
+/* Damaged media: the state file of a service and its write-ahead log are cut at every class of
+ * length and have bits flipped in every region, one at a time. Start-up and audit reach an
+ * earlier state or refuse with the reason; a record that was not written is never given out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
