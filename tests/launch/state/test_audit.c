@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "audit.h"
+#include "counter.h"
 #include "disk.h"
 #include "fault.h"
 #include "noop.h"
@@ -260,13 +261,148 @@ static void an_interrupted_commit(void **state)
 }
 #endif
 
+/* ---- the file of a service ---- */
+
+static audit look_at(const counter *f, const char *output, const char *job, const char *owner)
+{
+    audit a;
+    if (audit_open(&a, &(audit_subject){f->state, output, job, owner}) != DID_OK)
+        fail_msg("%s", status_message());
+    return a;
+}
+
+static bool says(const audit *a, audit_weight weight, const char *words)
+{
+    for (int i = 0; i < a->n_findings; i++)
+        if (a->finding[i].weight == weight && strstr(a->finding[i].sentence, words)) return true;
+    for (int i = 0; i < a->n_findings; i++) print_message("%s\n", a->finding[i].sentence);
+    return false;
+}
+
+static void damage(const counter *f, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(f->state, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* Everything done but what `out` says: that is with a world. What the first client fetched lies in
+ * f->fetched. */
+static void a_day(const counter *f, bool out)
+{
+    store *s;
+    int    acks = open("/dev/null", O_WRONLY);
+    assert_int_equal(store_open(&s, f->state), DID_OK);
+    if (out) {
+        standing_loan loan;
+        assert_int_equal(counter_submit(s, 0, COUNTER_LAST, acks), DID_OK);
+        assert_int_equal(standing_take(s, "S", true, &loan), DID_OK);
+        standing_loan_clear(&loan);
+        assert_int_equal(store_commit(s), DID_OK);
+    } else {
+        assert_int_equal(counter_work(f, s, acks), DID_OK);
+    }
+    store_close(&s);
+    close(acks);
+}
+
+static void documents_that_are_out(void **state)
+{
+    const counter *f = *state;
+    a_day(f, true);
+    audit a = look_at(f, NULL, NULL, NULL);
+    assert_int_equal(a.weight, AUDIT_SOUND);
+    assert_int_equal(a.documents[STORE_DRAFTING], 1);
+    assert_int_equal(a.documents[STORE_QUEUED], COUNTER_LAST - 1);
+    assert_false(a.own);
+    assert_true(says(&a, AUDIT_SOUND, "1 document is out with worlds: after a start"));
+    audit_close(&a);
+}
+
+static void whose_output(void **state)
+{
+    const counter *f = *state;
+    audit          a;
+    a_day(f, false);
+    assert_int_equal(audit_open(&a, &(audit_subject){f->state, f->fetched, NULL, NULL}),
+                     DID_EINVAL);
+    assert_non_null(strstr(status_message(), "has 2 jobs: --job must say"));
+    assert_int_equal(audit_open(&a, &(audit_subject){f->state, f->fetched, "job", NULL}),
+                     DID_EINVAL);
+    assert_non_null(strstr(status_message(), "has 2 jobs \"job\": --owner must say"));
+    assert_int_equal(audit_open(&a, &(audit_subject){f->state, f->fetched, "x", NULL}), DID_EINVAL);
+    a = look_at(f, f->fetched, "job", "alice");
+    assert_int_equal(a.weight, AUDIT_SOUND);
+    assert_int_equal(a.lines, COUNTER_LAST - 1);
+    assert_int_equal(a.documents[STORE_DONE], COUNTER_N - 1);
+    assert_int_equal(a.documents[STORE_CANCELLED], 1);
+    audit_close(&a);
+    a = look_at(f, f->fetched, "job", "bob");
+    assert_int_equal(a.weight, AUDIT_BAD);
+    assert_true(says(&a, AUDIT_BAD, "is not in the state file: the line is another job's"));
+    audit_close(&a);
+}
+
+static void fetched_in_part(void **state)
+{
+    const counter *f = *state;
+    struct stat    st;
+    a_day(f, false);
+    assert_int_equal(stat(f->fetched, &st), 0);
+    bytes whole = file_bytes(f->fetched);
+    assert_int_equal(truncate(f->fetched, st.st_size / 2 + 10), 0);
+    audit a = look_at(f, f->fetched, "job", "alice");
+    assert_int_equal(a.weight, AUDIT_MENDABLE);
+    assert_true(says(&a, AUDIT_MENDABLE, "ends in a torn line"));
+    assert_true(says(&a, AUDIT_MENDABLE, "lacks 2 finished documents"));
+    assert_int_equal(audit_mend(&a), DID_OK);
+    audit_close(&a);
+    bytes mended = file_bytes(f->fetched);
+    assert_int_equal(mended.size, whole.size);
+    assert_memory_equal(mended.data, whole.data, whole.size);
+    free(mended.data);
+    free(whole.data);
+}
+
+static void damaged_rows_of_a_service(void **state)
+{
+    const counter *f = *state;
+    a_day(f, false);
+    damage(f,
+           "UPDATE document SET record = replace(record, 'aaaa', 'bbbb') WHERE custom_id = 'd0'");
+    damage(f, "UPDATE document SET line = '{}' WHERE custom_id = 'd5'");
+    audit a = look_at(f, f->fetched, "job", "alice");
+    assert_int_equal(a.weight, AUDIT_LOST);
+    assert_int_equal(a.damaged, 2);
+    assert_true(says(&a, AUDIT_LOST,
+                     "\"d0\" sample 0 of job \"job\": the checksum of its standing does not match: "
+                     "it is not used, and the next start generates the document again"));
+    assert_true(says(&a, AUDIT_LOST, "the document has to be submitted again"));
+    audit_close(&a);
+    damage(f, "UPDATE job SET terms = '{\"seed\":\"2\"}' WHERE owner = 'bob'");
+    a = look_at(f, NULL, NULL, NULL);
+    assert_int_equal(a.weight, AUDIT_BAD);
+    assert_true(says(&a, AUDIT_BAD, "the sum of the row of job \"job\" does not match"));
+    audit_close(&a);
+}
+
 int main(void)
 {
 #define WITH_JOB(test) cmocka_unit_test_setup_teardown(test, noop_set_up, noop_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_JOB(a_sound_job),   WITH_JOB(a_cut_output), WITH_JOB(a_changed_output),
-        WITH_JOB(a_damaged_row), WITH_JOB(other_files),  WITH_JOB(one_at_a_time),
+        WITH_JOB(a_sound_job),
+        WITH_JOB(a_cut_output),
+        WITH_JOB(a_changed_output),
+        WITH_JOB(a_damaged_row),
+        WITH_JOB(other_files),
+        WITH_JOB(one_at_a_time),
         WITH_JOB(a_damaged_log),
+#define WITH_COUNTER(test) cmocka_unit_test_setup_teardown(test, counter_set_up, counter_tear_down)
+        WITH_COUNTER(documents_that_are_out),
+        WITH_COUNTER(whose_output),
+        WITH_COUNTER(fetched_in_part),
+        WITH_COUNTER(damaged_rows_of_a_service),
 #ifdef DID_FAULTS
         WITH_JOB(an_interrupted_commit),
 #endif
