@@ -55,9 +55,9 @@ static inline const char *counter_owner(int i)
     return i == COUNTER_LAST ? "bob" : "alice";
 }
 
-static inline void counter_name(char name[8], int i)
+static inline void counter_name(char name[16], int i)
 {
-    snprintf(name, 8, "d%d", i);
+    snprintf(name, 16, "d%d", i);
 }
 
 /* Long enough to fill pages of the state file. */
@@ -83,7 +83,7 @@ static inline status counter_submit(store *s, int from, int to, int acks)
 {
     static const store_quota quota = {100, 1 << 20};
     store_line               line[COUNTER_N];
-    char                     name[COUNTER_N][8], text[COUNTER_N][32];
+    char                     name[COUNTER_N][16], text[COUNTER_N][32];
     int64_t                  job;
     int                      added, known;
     for (int i = from; i < to; i++) {
@@ -109,7 +109,7 @@ static inline status counter_cancel(store *s, int acks)
 {
     int64_t job;
     int     out = 0, n;
-    char    name[8];
+    char    name[16];
     counter_name(name, COUNTER_CANCELLED);
     TRY(store_find_job(s, "alice", "job", &job));
     TRY(standing_cancel(s, job, name, counter_count, &out, &n));

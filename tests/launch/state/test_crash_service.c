@@ -16,7 +16,7 @@
 
 static void is_acknowledged(store *s, const char *word, const char *fault)
 {
-    char        id[8], line[COUNTER_LINE];
+    char        id[16], line[COUNTER_LINE];
     int64_t     job;
     store_found found = {0};
     int         i = atoi(word + 1);
@@ -75,7 +75,7 @@ static void all_is_there(const void *subject, const char *fault)
                  (int)all.n[STORE_CANCELLED]);
     assert_int_equal(store_open_documents(&all), 0);
     for (int i = 0; i < COUNTER_N; i++) {
-        char word[8];
+        char word[16];
         snprintf(word, sizeof word, "%c%d", i == COUNTER_CANCELLED ? 'x' : 'd', i);
         is_acknowledged(s, word, fault);
     }
