@@ -112,7 +112,7 @@ static inline status counter_cancel(store *s, int acks)
     char    name[16];
     counter_name(name, COUNTER_CANCELLED);
     TRY(store_find_job(s, "alice", "job", &job));
-    TRY(standing_cancel(s, job, name, counter_count, &out, &n));
+    TRY(standing_cancel(s, job, name, COUNTER_N, counter_count, &out, &n));
     TRY(store_commit(s));
     counter_tell(acks, 'x', COUNTER_CANCELLED);
     return DID_OK;
