@@ -109,17 +109,21 @@ static inline void crash_refused(const crash_story *c)
     assert_true(writes > 20 && syncs > 5 && memory > 20);
 }
 
-/* The same where several hosts see the disk, so that there is no write-ahead log. */
+/* The same where several hosts see the disk, so that there is no write-ahead log. The sanitizers are
+ * shown the syncs and truncations alone: what they watch for is the same everywhere. */
 static inline void crash_on_a_shared_disk(const crash_story *c)
 {
+    const char *slow = getenv("DID_TEST_SANITIZED");
     setenv("DID_DISK", "shared", 1);
-    int cuts = crash_everywhere(c, "truncate", "die");
+    int cuts = crash_everywhere(c, "truncate", "die"), syncs = crash_everywhere(c, "fsync", "die");
     assert_true(cuts > 5); /* it is cut after every commit */
-    int writes = crash_everywhere(c, "write", "die"), syncs = crash_everywhere(c, "fsync", "die");
-    int refused = crash_everywhere(c, "write", "fail") + crash_everywhere(c, "fsync", "fail") +
-                  crash_everywhere(c, "truncate", "fail");
-    print_message("shared disk: killed at %d writes, %d syncs, %d truncations; %d refused\n",
-                  writes, syncs, cuts, refused);
+    print_message("shared disk: killed at %d syncs, %d truncations\n", syncs, cuts);
+    if (!slow || strcmp(slow, "1") != 0) {
+        int writes = crash_everywhere(c, "write", "die");
+        int refused = crash_everywhere(c, "write", "fail") + crash_everywhere(c, "fsync", "fail") +
+                      crash_everywhere(c, "truncate", "fail");
+        print_message("shared disk: killed at %d writes; %d refused\n", writes, refused);
+    }
     unsetenv("DID_DISK");
 }
 
