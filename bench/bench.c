@@ -8,6 +8,7 @@
 #include "bench_collectives.h"
 #include "bench_documents.h"
 #include "bench_kernels.h"
+#include "bench_layouts.h"
 #include "bench_passes.h"
 #include "bench_sweep.h"
 #include "kernels.h"
@@ -38,6 +39,10 @@ static const struct bench {
                            bench_collectives,
                            {7, 64, 0.002, 0, false},
                            {3, 5, 0.0003, 0, false}},
+    [BENCH_LAYOUTS] = {bench_layouts_check,
+                       bench_layouts,
+                       {5, 25, 0.003, 0, false},
+                       {3, 5, 0.0003, 0, false}},
 };
 
 /* What a calibration may cost, and the most it walks through. */

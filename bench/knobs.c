@@ -25,7 +25,8 @@ enum {
     D = 1 << BENCH_DOCUMENTS,
     S = 1 << BENCH_SWEEP,
     C = 1 << BENCH_COLLECTIVES,
-    ALL = K | P | D | S | C
+    L = 1 << BENCH_LAYOUTS,
+    ALL = K | P | D | S | C | L
 };
 enum { MANY = 1 << 20 };
 
@@ -60,6 +61,11 @@ static const knob table[] = {
      "layers does; 0: the same ones again and again, from the nearest cache"},
     {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D | S, 1, 4096, AT(tp),
      "ranks that share one model; the others work beside them on one of their own"},
+    {"tp", KNOB_COUNT, "RANKS", "0", "0", L, 0, 4096, AT(tp),
+     "columns of the grid of ranks; 0: about as many as rows"},
+    {"rows", KNOB_COUNTS, "LIST", "2048", "40", L, 1, 1 << 16, AT(rows), "rows of a product"},
+    {"width", KNOB_COUNT, "FEATURES", "4096", "160", L, 1, 1 << 16, AT(width),
+     "outputs of the weight, and inputs"},
     {"documents", KNOB_COUNTS, "LIST", "1,4,16,64", "1,4", P | D, 1, 4096, AT(documents),
      "documents in flight, per group of --tp ranks"},
     {"documents", KNOB_COUNTS, "LIST", "32", "8", S, 1, 4096, AT(documents),
@@ -88,10 +94,11 @@ static const knob table[] = {
      "positions of many documents that one pass takes together"},
     {"bytes", KNOB_COUNTS, "LIST", "8,64,512,4096,32768,262144,1048576,4194304", "8,4100,65536", C,
      4, 1 << 28, AT(bytes), "what a rank brings: multiples of 4"},
-    {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D | C, 0, 64, AT(repeats),
+    {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D | C | L, 0, 64, AT(repeats),
      "samples of a line; 0: as many as its time allows"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", D, 0, 3600, AT(line_s),
      "time for a line; each is run once at least"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", C, 0, 3600, AT(line_s), "time for a line"},
@@ -107,6 +114,7 @@ static const struct bench_name {
     [BENCH_DOCUMENTS] = {"documents", "whole documents: per hour, and tokens per second"},
     [BENCH_SWEEP] = {"sweep", "many settings at once, beside one after another"},
     [BENCH_COLLECTIVES] = {"collectives", "what ranks say to each other, beside MPI's own sum"},
+    [BENCH_LAYOUTS] = {"layouts", "a linear layer as --layout 1d and as --layout 2d has it"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -225,8 +233,8 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
             return DID_OK;
         }
     return status_fail(DID_EINVAL,
-                       "did bench: found \"%.60s\", expected kernels, passes, documents, sweep or "
-                       "collectives",
+                       "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
+                       "collectives or layouts",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -300,7 +308,7 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents|sweep|collectives [options]\n"
+                "usage: did bench kernels|passes|documents|sweep|collectives|layouts [options]\n"
                 "       (under mpirun for several ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");

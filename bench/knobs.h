@@ -14,6 +14,7 @@ typedef enum {
     BENCH_DOCUMENTS,
     BENCH_SWEEP,
     BENCH_COLLECTIVES,
+    BENCH_LAYOUTS,
     BENCH_COUNT
 } bench_kind;
 
@@ -28,7 +29,8 @@ typedef struct knobs {
     bench_kind  what;
     bool        quick;
     const char *json, *geometry, *model, *kernels, *only; /* NULL where nobody said */
-    int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each, of;
+    int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,
+        of, width;
     double      line_s;
     counts      rows, documents, context, refine, bytes;
 } knobs;

@@ -111,7 +111,7 @@ static engine_memory measure(const engine_settings *s, const model *models)
     }
     m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
     m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
-    m.wire = comm_sum_bytes(engine_team(s), sum_floats(s, models));
+    m.wire = comm_sum_bytes(engine_team(s), sum_floats(s, models)) + model_library_bytes(models);
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
 }

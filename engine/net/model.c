@@ -94,6 +94,15 @@ size_t model_scratch_bytes(const model *m, int rows)
     return most;
 }
 
+size_t model_library_bytes(const model *m)
+{
+    /* Code and packing buffers that nobody touches before; then panels of both operands. */
+    enum { ALWAYS = 6 << 20, PANEL_WIDTH = 256, PANELS = 2 };
+    if (!m->mesh) return 0;
+    size_t widest = (size_t)(3 * m->geometry.d_model / m->mesh->cols);
+    return ALWAYS + PANELS * PANEL_WIDTH * widest * sizeof(float);
+}
+
 /* Walks the same list twice: once without memory to count, once to carve. */
 typedef struct carver {
     arena *from; /* NULL: count only */

@@ -76,6 +76,10 @@ void model_split_mesh(model *m, const geometry *g, const mesh *on);
 /* Scratch for the products of a pass of up to `rows` rows. Local. */
 size_t model_scratch_bytes(const model *split, int rows);
 
+/* What BLAS, PBLAS and BLACS take for themselves to multiply on a mesh; 0 without one. An estimate.
+ * Local. */
+size_t model_library_bytes(const model *split);
+
 /* Bytes that model_open will take for them; *embedding says how many of those are the input table.
  * Local. */
 size_t model_bytes(const model *split, bool folded, size_t *embedding);
