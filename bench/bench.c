@@ -91,7 +91,6 @@ static void tell_run(table *t, const comm *world, int argc, char *const *argv)
     json_object_set_new(line, "cpu", json_string(kernels_cpu()));
     json_object_set_new(line, "blas", json_string(kernels_blas()));
     json_object_set_new(line, "mpi", json_string(comm_library()));
-    json_object_set_new(line, "precision", json_string("f32"));
     table_line(t, line);
 }
 
@@ -116,11 +115,15 @@ static void tell_peak(table *t, const char *what, const char *unit, double value
 static void tell_peaks(table *t, const peaks *p)
 {
     char what[48];
-    table_begin(t, "this machine's peaks, per rank, all ranks at once (f32)", peak_columns,
+    table_begin(t, "this machine's peaks, per rank, all ranks at once", peak_columns,
                 sizeof peak_columns / sizeof *peak_columns);
     for (int i = 0; i < p->n_fma; i++) {
         snprintf(what, sizeof what, "fma %s", p->fma[i].isa);
         tell_peak(t, what, "gflops", p->fma[i].gflops, 0, &p->fma[i].time);
+    }
+    if (p->dot.isa) {
+        snprintf(what, sizeof what, "dot %s", p->dot.isa);
+        tell_peak(t, what, "gflops", p->dot.gflops, 0, &p->dot.time);
     }
     for (int i = 0; i < p->n_read; i++) {
         snprintf(what, sizeof what, "read %zu KB", p->read[i].bytes >> 10);

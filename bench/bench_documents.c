@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "model.h"
+#include "rival.h"
 #include "roster.h"
 #include "source.h"
 
@@ -14,13 +15,15 @@ static const column columns[] = {
     {"documents_h", "docs/h", 9, 1}, {"tokens_s", "tokens/s", 8, 1}, {"passes", "passes", 7, 0},
     {"rows", "rows/p", 6, 1},        {"percent", "% peak", 6, 1},    {"linear", "linear", 6, 1},
     {"attention", "attent", 6, 1},   {"row-wise", "rowwis", 6, 1},   {"draw", "draw", 5, 1},
-    {"wire", "wire", 5, 1},          {"wait", "wait", 5, 1},
+    {"wire", "wire", 5, 1},          {"wait", "wait", 5, 1},         {"ratio", "x f32", 6, 2},
 };
 
 typedef struct documents {
     const ground   *on;
     source          source;
     engine_settings settings;
+    const kernels  *kernels; /* as this host would have them: their peak is the measure */
+    rival          *rival;
     engine         *engine;
     roster_kind     kind;
     roster          roster; /* of my row's leader */
@@ -35,12 +38,7 @@ status bench_documents_check(const knobs *k, int ranks)
     TRY(source_check(&g, k, ranks));
     if (k->length == 1)
         return status_fail(DID_EINVAL, "--length: found 1, expected 0 or at least 2 positions");
-    if (k->kernels && !kernels_find(k->kernels))
-        return status_fail(DID_EINVAL,
-                           "--kernels: found \"%.40s\", which this CPU cannot run; its "
-                           "best is %s",
-                           k->kernels, kernels_available()[0]);
-    return DID_OK;
+    return rival_check(k);
 }
 
 /* ---- one run ---- */
@@ -113,7 +111,8 @@ static void add_counts(json_t *line, const documents *b, const engine_progress *
     json_object_set_new(line, "passes", json_integer((json_int_t)(passes / runs)));
     json_object_set_new(line, "rows", json_real(rows / passes));
     json_object_set_new(line, "percent",
-                        json_real(1e-7 * flops / seconds / peaks_gflops(&b->on->peaks)));
+                        json_real(1e-7 * flops / seconds /
+                                  peaks_gflops_of(&b->on->peaks, b->kernels)));
     add_share(line, "linear", to->seconds_linear - from->seconds_linear, whole);
     add_share(line, "attention", to->seconds_attention - from->seconds_attention, whole);
     add_share(line, "row-wise", to->seconds_rowwise - from->seconds_rowwise, whole);
@@ -128,6 +127,7 @@ static json_t *line_of(const documents *b, int n, int in_flight)
     int     rows = comm_size(b->on->world) / b->settings.tp;
     json_object_set_new(line, "kind", json_string("documents"));
     json_object_set_new(line, "model", json_string(b->source.name));
+    json_object_set_new(line, "precision", json_string(rival_name(b->kernels->precision)));
     json_object_set_new(line, "signature", json_string(engine_signature(b->engine)));
     json_object_set_new(line, "tp", json_integer(b->settings.tp));
     json_object_set_new(line, "groups", json_integer(rows));
@@ -155,6 +155,7 @@ static void add_speed(json_t *line, const documents *b, const measured *m, int n
 static status take(documents *b, int in_flight)
 {
     int             n = in_flight * b->on->knobs->waves;
+    char            name[RIVAL_NAME];
     measured        m = {0};
     engine_progress from = engine_totals(b->engine);
     TRY(run_documents(b, n, in_flight, &m));
@@ -163,6 +164,8 @@ static status take(documents *b, int in_flight)
     if (!b->verdict.wrong) {
         add_speed(line, b, &m, n);
         add_counts(line, b, &from, &to, m.samples, m.median);
+        snprintf(name, sizeof name, "%d %d", b->roster.n_stages, in_flight);
+        rival_tell(b->rival, line, b->kernels->precision, name, m.median);
     }
     table_line(b->on->table, line);
     return DID_OK;
@@ -204,6 +207,7 @@ static void settle(documents *b)
                                     .end_id = end,
                                     .fused_commit = true,
                                     .folded = true,
+                                    .bf16 = b->kernels->precision == PRECISION_BF16,
                                     .kernels = k->kernels};
     b->roster = (roster){.most = most * k->waves,
                          .length = length,
@@ -236,17 +240,18 @@ static status open_all(documents *b)
     return comm_agree(world, roster_open(&b->roster));
 }
 
-status bench_documents(const ground *on)
+static status all_documents(const ground *on, const kernels *k, rival *r)
 {
     char      title[256];
-    documents b = {.on = on};
+    documents b = {.on = on, .kernels = k, .rival = r};
     status    s = open_all(&b);
     if (s == DID_OK) {
         snprintf(
             title, sizeof title,
-            "documents of %d tokens by %.60s, blocks of %d, refined in %d steps; where the time "
-            "goes in %%",
-            b.roster.length, b.source.name, on->knobs->block, on->knobs->steps);
+            "documents of %d tokens by %.60s in %s, blocks of %d, refined in %d steps; where the "
+            "time goes in %%",
+            b.roster.length, b.source.name, rival_name(k->precision), on->knobs->block,
+            on->knobs->steps);
         table_begin(on->table, title, columns, sizeof columns / sizeof *columns);
         for (int stages = 1; s == DID_OK && stages <= 2; stages++) s = all_lines(&b, stages);
     }
@@ -254,4 +259,14 @@ status bench_documents(const ground *on)
     roster_close(&b.roster);
     engine_close(&b.engine);
     return s;
+}
+
+status bench_documents(const ground *on)
+{
+    rival r = {.n = 0};
+    for (precision p = PRECISION_F32; p <= PRECISION_BF16; p++) {
+        const kernels *k = rival_set(on->knobs, p);
+        if (k) TRY(all_documents(on, k, &r));
+    }
+    return DID_OK;
 }

@@ -7,6 +7,7 @@
 #include "keywork.h"
 #include "preset.h"
 #include "product.h"
+#include "rival.h"
 #include "rowwise.h"
 
 /* ref is the oracle, not a contender: a product this large would take it minutes to repeat. */
@@ -16,10 +17,11 @@ enum { NAMES_MAX = 512 }; /* characters of --geometry */
 
 static const column columns[] = {
     {"op", "op", -12, 0},        {"shape", "shape", -17, 0},     {"rows", "rows", 5, 0},
-    {"set", "set", -6, 0},       {"code", "code", -4, 0},        {"error", "error", 8, 3},
+    {"precision", "prec", -4, 0},
+    {"set", "set", -10, 0},      {"code", "code", -4, 0},        {"error", "error", 8, 3},
     {"ms_min", "ms min", 11, 5}, {"ms_median", "median", 11, 5}, {"ms_max", "max", 11, 5},
     {"gflops", "GFLOP/s", 8, 1}, {"gbs", "GB/s", 7, 1},          {"percent", "% peak", 6, 1},
-    {"limit", "limit", -5, 0},   {"slowest", "slowest", -8, 0},
+    {"limit", "limit", -5, 0},   {"ratio", "x f32", 6, 2},       {"slowest", "slowest", -8, 0},
 };
 
 /* Which operations, of which set, at which model's shapes. */
@@ -29,6 +31,7 @@ typedef struct tour {
     const char    *name; /* of the geometry */
     geometry       shape;
     int            skipped;
+    rival          rival;
 } tour;
 
 static bool wanted(const tour *t, const char *op)
@@ -49,6 +52,7 @@ static json_t *line_of(const tour *t, const exercise *x, const verdict *v)
     json_object_set_new(line, "op", json_string(x->op));
     json_object_set_new(line, "shape", json_string(x->shape));
     json_object_set_new(line, "rows", json_integer(x->rows));
+    json_object_set_new(line, "precision", json_string(rival_name(t->set->precision)));
     json_object_set_new(line, "set", json_string(t->set->name));
     json_object_set_new(line, "code", json_string(x->borrowed ? "ref" : "own"));
     json_object_set_new(line, "working_set", json_integer((json_int_t)x->working_set));
@@ -60,7 +64,7 @@ static json_t *line_of(const tour *t, const exercise *x, const verdict *v)
 
 static void add_speed(json_t *line, const exercise *x, const measured *m, const peaks *p)
 {
-    standing s = peaks_standing(p, x->flops, x->bytes, x->working_set, m->median);
+    standing s = peaks_standing(p, x->kernels, x->flops, x->bytes, x->working_set, m->median);
     table_times(line, m);
     if (x->flops > 0) json_object_set_new(line, "gflops", json_real(s.gflops));
     json_object_set_new(line, "gbs", json_real(s.gbs));
@@ -69,8 +73,9 @@ static void add_speed(json_t *line, const exercise *x, const measured *m, const 
 }
 
 /* Check, then time. */
-static status time_exercise(const tour *t, exercise *x)
+static status time_exercise(tour *t, exercise *x)
 {
+    char          name[RIVAL_NAME];
     const ground *on = t->on;
     verdict       v = {0};
     measured      m = {0};
@@ -79,7 +84,11 @@ static status time_exercise(const tour *t, exercise *x)
     TRY(verdict_agree(&v, on->world));
     if (!v.wrong) TRY(measure_task(&m, &work, &on->effort, on->world));
     json_t *line = line_of(t, x, &v);
-    if (!v.wrong) add_speed(line, x, &m, &on->peaks);
+    if (!v.wrong) {
+        add_speed(line, x, &m, &on->peaks);
+        snprintf(name, sizeof name, "%s %s %d", x->op, x->shape, x->rows);
+        rival_tell(&t->rival, line, t->set->precision, name, m.median);
+    }
     table_line(on->table, line);
     return DID_OK;
 }
@@ -149,11 +158,23 @@ static status attention(tour *t)
     return DID_OK;
 }
 
+/* What works row by row is the same in both precisions. */
 static status all_operations(tour *t)
 {
     TRY(products(t));
-    TRY(rowwise_operations(t));
+    if (t->set->precision == PRECISION_F32) TRY(rowwise_operations(t));
     return attention(t);
+}
+
+static status all_sets(tour *t, precision p)
+{
+    const knobs *k = t->on->knobs;
+    for (const char *const *set = kernels_names(p); *set; set++) {
+        if (!rival_set(k, p) || (k->kernels && strcmp(k->kernels, *set))) continue;
+        t->set = kernels_of(p, *set);
+        TRY(all_operations(t));
+    }
+    return DID_OK;
 }
 
 static status one_geometry(const ground *on, const char *name)
@@ -162,14 +183,11 @@ static status one_geometry(const ground *on, const char *name)
     tour t = {.on = on, .name = name};
     TRY(preset_find(&t.shape, name));
     snprintf(title, sizeof title,
-             "kernels at the shapes of %.40s (width %d, %d heads, MLP %d, vocabulary %d), f32",
+             "kernels at the shapes of %.40s (width %d, %d heads, MLP %d, vocabulary %d)",
              name, t.shape.d_model, t.shape.n_heads, t.shape.d_mlp, t.shape.vocab);
     table_begin(on->table, title, columns, sizeof columns / sizeof *columns);
-    for (const char *const *set = kernels_available(); *set; set++) {
-        if (on->knobs->kernels && strcmp(on->knobs->kernels, *set)) continue;
-        t.set = kernels_find(*set);
-        TRY(all_operations(&t));
-    }
+    TRY(all_sets(&t, PRECISION_F32));
+    TRY(all_sets(&t, PRECISION_BF16));
     if (t.skipped)
         table_remark(on->table, "%d products beyond %g GFLOP were left out where the code is ref's",
                      t.skipped, 1e-9 * REF_FLOPS_MAX);
@@ -204,12 +222,7 @@ status bench_kernels_check(const knobs *k, int ranks)
                            NAMES_MAX - 1);
     for (char *name; (name = next_name(&rest));) TRY(preset_find(&g, name));
     if (k->only) TRY(check_only(k->only));
-    if (k->kernels && !kernels_find(k->kernels))
-        return status_fail(DID_EINVAL,
-                           "--kernels: found \"%.40s\", which this CPU cannot run; its "
-                           "best is %s",
-                           k->kernels, kernels_available()[0]);
-    return DID_OK;
+    return rival_check(k);
 }
 
 status bench_kernels(const ground *on)

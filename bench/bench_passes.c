@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "company.h"
+#include "rival.h"
 #include "source.h"
 
 static const column columns[] = {
@@ -14,7 +15,7 @@ static const column columns[] = {
     {"tokens_s", "tokens/s", 8, 1}, {"gflops", "GFLOP/s", 8, 1}, {"percent", "% peak", 6, 1},
     {"limit", "limit", -5, 0},      {"linear", "linear", 6, 1},  {"attention", "attent", 6, 1},
     {"row-wise", "rowwis", 6, 1},   {"draw", "draw", 5, 1},      {"wire", "wire", 5, 1},
-    {"slowest", "slowest", -8, 0},
+    {"ratio", "x f32", 6, 2},       {"slowest", "slowest", -8, 0},
 };
 
 static const char *const sections[SECTION_COUNT] = {
@@ -24,13 +25,15 @@ static const char *const sections[SECTION_COUNT] = {
 };
 
 typedef struct passes {
-    const ground *on;
-    grid          grid;
-    source        source;
-    stand         fast, oracle;
-    stand_size    size, oracle_size;
-    int32_t      *scratch;
-    answer       *first; /* [rows] answers of the first timed pass */
+    const ground  *on;
+    const kernels *kernels;
+    rival         *rival;
+    grid           grid;
+    source         source;
+    stand          fast, oracle;
+    stand_size     size, oracle_size;
+    int32_t       *scratch;
+    answer        *first; /* [rows] answers of the first timed pass */
 } passes;
 
 static int largest(const counts *c)
@@ -85,12 +88,7 @@ status bench_passes_check(const knobs *k, int ranks)
             return status_fail(DID_EINVAL,
                                "--refine: found %d, expected at least the %d rows wanted",
                                refine.at[i], k->wanted);
-    if (k->kernels && !kernels_find(k->kernels))
-        return status_fail(DID_EINVAL,
-                           "--kernels: found \"%.40s\", which this CPU cannot run; its "
-                           "best is %s",
-                           k->kernels, kernels_available()[0]);
-    return DID_OK;
+    return rival_check(k);
 }
 
 /* ---- one line ---- */
@@ -138,7 +136,8 @@ static status add_speed(json_t *line, const passes *p, const scene *s, const mea
 {
     scene_cost cost = scene_work(s, &p->fast.model);
     standing   at =
-        peaks_standing(&p->on->peaks, cost.flops, cost.bytes, (size_t)cost.bytes, m->median);
+        peaks_standing(&p->on->peaks, p->kernels, cost.flops, cost.bytes, (size_t)cost.bytes,
+                       m->median);
     double groups = p->grid.rows, asks = (double)s->documents * scene_asks(s);
     table_times(line, m);
     json_object_set_new(line, "rows_s",
@@ -156,7 +155,8 @@ static json_t *line_of(const passes *p, const scene *s, const verdict *v)
     json_t *line = json_object();
     json_object_set_new(line, "kind", json_string("pass"));
     json_object_set_new(line, "model", json_string(p->source.name));
-    json_object_set_new(line, "set", json_string(p->fast.place.kernels->name));
+    json_object_set_new(line, "precision", json_string(rival_name(p->kernels->precision)));
+    json_object_set_new(line, "set", json_string(p->kernels->name));
     json_object_set_new(line, "tp", json_integer(p->grid.cols));
     json_object_set_new(line, "groups", json_integer(p->grid.rows));
     json_object_set_new(line, "pass", json_string(scene_name(s->kind)));
@@ -173,6 +173,7 @@ static json_t *line_of(const passes *p, const scene *s, const verdict *v)
 static status take(passes *p, scene_kind kind, int documents, int context)
 {
     const knobs *k = p->on->knobs;
+    char         name[RIVAL_NAME];
     verdict      v = {0};
     measured     m = {0};
     scene        s = {.kind = kind,
@@ -187,6 +188,8 @@ static status take(passes *p, scene_kind kind, int documents, int context)
     if (!v.wrong) TRY(time_pass(p, &s, &m, &v));
     json_t *line = line_of(p, &s, &v);
     status  all = v.wrong ? DID_OK : add_speed(line, p, &s, &m);
+    snprintf(name, sizeof name, "%s %d %d", scene_name(kind), documents, context);
+    if (!v.wrong) rival_tell(p->rival, line, p->kernels->precision, name, m.median);
     table_line(p->on->table, line);
     return all;
 }
@@ -215,9 +218,9 @@ static status open_here(passes *p)
     p->scratch = malloc((size_t)p->size.length * sizeof *p->scratch);
     p->first = malloc(rows * sizeof *p->first);
     if (!p->scratch || !p->first) return status_fail(DID_ENOMEM, "no memory for %zu rows", rows);
-    TRY(stand_open(&p->fast, p->source.dir, g, &p->grid, kernels_find(p->on->knobs->kernels),
-                   &p->size));
-    return stand_open(&p->oracle, p->source.dir, g, &p->grid, kernels_find("ref"), &p->oracle_size);
+    const kernels *ref = kernels_of(p->kernels->precision, "ref");
+    TRY(stand_open(&p->fast, p->source.dir, g, &p->grid, p->kernels, &p->size));
+    return stand_open(&p->oracle, p->source.dir, g, &p->grid, ref, &p->oracle_size);
 }
 
 static status open_all(passes *p)
@@ -226,8 +229,9 @@ static status open_all(passes *p)
     const geometry *g = &p->source.geometry;
     TRY(comm_agree(world, source_check(&p->source.geometry, p->on->knobs, comm_size(world))));
     measure_sizes(p);
-    TRY(source_fits((double)stand_bytes(g, p->grid.cols, &p->size) +
-                        (double)stand_bytes(g, p->grid.cols, &p->oracle_size),
+    precision how = p->kernels->precision;
+    TRY(source_fits((double)stand_bytes(g, p->grid.cols, how, &p->size) +
+                        (double)stand_bytes(g, p->grid.cols, how, &p->oracle_size),
                     world));
     TRY(source_open(&p->source, p->on->knobs, world));
     TRY(comm_agree(world, open_here(p)));
@@ -246,21 +250,31 @@ static void close_all(passes *p)
     grid_close(&p->grid);
 }
 
-status bench_passes(const ground *on)
+static status all_passes(const ground *on, const kernels *k, rival *r)
 {
     char   title[256];
-    passes p = {.on = on};
+    passes p = {.on = on, .kernels = k, .rival = r};
     TRY(grid_open(&p.grid, on->world, on->knobs->tp));
     status s = open_all(&p);
     if (s == DID_OK) {
         snprintf(
             title, sizeof title,
-            "passes of %.60s, kernels %s, f32; %d group%s of %d rank%s; where the time goes in %%",
-            p.source.name, p.fast.place.kernels->name, p.grid.rows, p.grid.rows > 1 ? "s" : "",
-            p.grid.cols, p.grid.cols > 1 ? "s" : "");
+            "passes of %.60s, kernels %s, %s; %d group%s of %d rank%s; where the time goes in %%",
+            p.source.name, k->name, rival_name(k->precision), p.grid.rows,
+            p.grid.rows > 1 ? "s" : "", p.grid.cols, p.grid.cols > 1 ? "s" : "");
         table_begin(on->table, title, columns, sizeof columns / sizeof *columns);
         s = all_scenes(&p);
     }
     close_all(&p);
     return s;
+}
+
+status bench_passes(const ground *on)
+{
+    rival r = {.n = 0};
+    for (precision p = PRECISION_F32; p <= PRECISION_BF16; p++) {
+        const kernels *k = rival_set(on->knobs, p);
+        if (k) TRY(all_passes(on, k, &r));
+    }
+    return DID_OK;
 }

@@ -51,7 +51,10 @@ static const knob table[] = {
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
     {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S, 0, 0, AT(kernels),
-     "one kernel set; without it `kernels` times all of them and the others use the best"},
+     "one kernel set; without it (or DID_KERNELS) `kernels` times all of them and the others use "
+     "the best"},
+    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D, 0, 0, AT(precision),
+     "f32, bf16, or both: then lines of bf16 say how many times as fast as f32 they are"},
     {"only", KNOB_TEXT, "OP", NULL, NULL, K, 0, 0, AT(only),
      "one operation of the kernel table: linear, attend, norm, ..."},
     {"rows", KNOB_COUNTS, "LIST", "1,4,16,64,256,1024", "1,16", K, 1, 1 << 16, AT(rows),
@@ -249,6 +252,7 @@ status knobs_read(knobs *out, int argc, char *const *argv)
         if (value && !said[i] && serves(&table[i], out->what))
             TRY(read_value(out, &table[i], value));
     }
+    if (!out->kernels) out->kernels = getenv("DID_KERNELS");
     return DID_OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct knobs {
     bench_kind  what;
     bool        quick;
     const char *json, *geometry, *model, *kernels, *only; /* NULL where nobody said */
+    const char *precision;                                /* "f32", "bf16" or both, "f32,bf16" */
     int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,
         of, width;
     double      line_s;

@@ -102,6 +102,23 @@ static status measure_fma(peak_fma *out, const width *w, loop *l, const effort *
     return DID_OK;
 }
 
+_Static_assert(PAIRS_SINK <= 16 * CHAINS, "pairs leave their sums where the others do");
+
+static void dot_pairs(loop *l)
+{
+    kernels_of(PRECISION_BF16, NULL)->pairs_only(l->sink, ROUNDS);
+}
+
+static status measure_dot(peak_fma *out, loop *l, const effort *e, comm *world)
+{
+    const kernels *k = kernels_of(PRECISION_BF16, NULL);
+    if (!k->pairs_only) return DID_OK;
+    out->isa = k->name;
+    TRY(time_stroke(&out->time, dot_pairs, l, e, world));
+    out->gflops = 1e-9 * k->pairs_only(l->sink, ROUNDS) / out->time.min;
+    return DID_OK;
+}
+
 /* In memory the widest vectors are not always the fastest way to read. */
 static status measure_read(peak_read *out, const width *w, int n, loop *l, const effort *e,
                            comm *world)
@@ -128,6 +145,7 @@ static status measure_all(peaks *out, loop *l, size_t bytes_max, const effort *e
     width w[PEAKS_FMA_MAX];
     int   n = widths(w);
     for (int i = 0; i < n; i++) TRY(measure_fma(&out->fma[out->n_fma++], &w[i], l, e, world));
+    TRY(measure_dot(&out->dot, l, e, world));
     for (int i = 0; i < N_SIZES && SIZES[i] <= bytes_max; i++) {
         l->bytes = SIZES[i];
         TRY(measure_read(&out->read[out->n_read++], w, n, l, e, world));
@@ -162,6 +180,11 @@ double peaks_gflops(const peaks *p)
     return best;
 }
 
+double peaks_gflops_of(const peaks *p, const kernels *k)
+{
+    return k->pairs_only && p->dot.isa ? p->dot.gflops : peaks_gflops(p);
+}
+
 double peaks_gbs(const peaks *p, size_t bytes)
 {
     int i = 0;
@@ -173,13 +196,14 @@ double peaks_gbs(const peaks *p, size_t bytes)
     return a->gbs + way * (b->gbs - a->gbs);
 }
 
-standing peaks_standing(const peaks *p, double flops, double bytes, size_t working_set,
-                        double seconds)
+standing peaks_standing(const peaks *p, const kernels *k, double flops, double bytes,
+                        size_t working_set, double seconds)
 {
-    double computing = 1e-9 * flops / peaks_gflops(p);
-    double reading = 1e-9 * bytes / peaks_gbs(p, working_set);
+    const char *unit = k->pairs_only && p->dot.isa ? "dot" : "fma";
+    double      computing = 1e-9 * flops / peaks_gflops_of(p, k);
+    double      reading = 1e-9 * bytes / peaks_gbs(p, working_set);
     return (standing){.gflops = 1e-9 * flops / seconds,
                       .gbs = 1e-9 * bytes / seconds,
                       .of_peak = (computing > reading ? computing : reading) / seconds,
-                      .limit = computing > reading ? "fma" : "read"};
+                      .limit = computing > reading ? unit : "read"};
 }

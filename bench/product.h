@@ -1,6 +1,7 @@
 /* product.h - an exercise: rows times a weight, through engine/net's front door for products.
  *
- * Whatever panels and padding a kernel set needs are part of the price. The weights of successive
+ * Whatever panels and padding a kernel set needs are part of the price; in bf16, making an operand of
+ * the rows is not, for a pass does that where they arise. The weights of successive
  * calls are different copies, so that they come from as far away as those of a pass's layers do. */
 #ifndef DID_PRODUCT_H
 #define DID_PRODUCT_H

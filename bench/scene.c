@@ -130,20 +130,26 @@ status scene_fill(const scene *s, int d, int from, const kvcache *c, int slot, c
     return DID_OK;
 }
 
-static void add_product(scene_cost *c, double rows, double n, double k)
+/* Bytes of a weight's or the cache's number. */
+static double number_bytes(const model *m)
+{
+    return m->precision == PRECISION_BF16 ? 2 : 4;
+}
+
+static void add_product(scene_cost *c, const model *m, double rows, double n, double k)
 {
     if (rows == 0) return;
     c->flops += 2 * rows * n * k;
-    c->bytes += sizeof(float) * n * k;
+    c->bytes += number_bytes(m) * n * k;
 }
 
 /* What follows the projections of a layer. */
 static void add_rest(scene_cost *c, const model *m, double rows)
 {
     double d = m->geometry.d_model, mine = m->heads.len * m->geometry.head_size;
-    add_product(c, rows, d, mine);
-    add_product(c, rows, m->mlp.len, d);
-    add_product(c, rows, d, m->mlp.len);
+    add_product(c, m, rows, d, mine);
+    add_product(c, m, rows, m->mlp.len, d);
+    add_product(c, m, rows, d, m->mlp.len);
 }
 
 /* Attention of `rows` query rows of each document over what each of them sees. */
@@ -162,17 +168,17 @@ scene_cost scene_work(const scene *s, const model *m)
     bool   commits = s->kind == SCENE_FUSED || s->kind == SCENE_COMMIT;
     int    layers = m->geometry.n_layers;
     for (int i = 0; i + 1 < layers; i++) {
-        add_product(&c, rows, 3 * mine, d);
+        add_product(&c, m, rows, 3 * mine, d);
         add_rest(&c, m, rows);
         if (commits) add_attention(&c, s, m, block, context - block);
         if (s->kind != SCENE_COMMIT)
             add_attention(&c, s, m, s->kind == SCENE_REFINE ? context : block, context);
     }
-    add_product(&c, rows, 2 * mine, d);
-    add_product(&c, asks, mine, d);
+    add_product(&c, m, rows, 2 * mine, d);
+    add_product(&c, m, asks, mine, d);
     add_rest(&c, m, asks);
     add_attention(&c, s, m, scene_asks(s), context);
-    add_product(&c, asks, m->vocab.len, d);
-    c.bytes += sizeof(float) * 2 * mine * scene_cached(s) * s->documents * (layers - (asks == 0));
+    add_product(&c, m, asks, m->vocab.len, d);
+    c.bytes += number_bytes(m) * 2 * mine * scene_cached(s) * s->documents * (layers - (asks == 0));
     return c;
 }

@@ -19,11 +19,12 @@ static size_t work_bytes(const model *m, const stand_size *size, int tp)
     return forward_workspace_bytes(m, size->rows, size->length + size->rows, tp);
 }
 
-size_t stand_bytes(const geometry *g, int tp, const stand_size *size)
+size_t stand_bytes(const geometry *g, int tp, precision p, const stand_size *size)
 {
     model  m;
     size_t embedding;
     model_split(&m, g, 0, tp);
+    model_choose(&m, p);
     kvcache c = cache_of(&m, size);
     return model_bytes(&m, true, &embedding) + cache_bytes(&c) + work_bytes(&m, size, tp);
 }

@@ -23,7 +23,7 @@ typedef struct stand_size {
 } stand_size;
 
 /* Bytes of the first rank's stand, which are the most. Local. */
-size_t stand_bytes(const geometry *g, int tp, const stand_size *size);
+size_t stand_bytes(const geometry *g, int tp, precision p, const stand_size *size);
 
 /* Load this rank's part of the model in `dir`. Fails like model_open. Local; the ranks of the row
  * agree, and then reserve stand_sum_floats for their sums. */

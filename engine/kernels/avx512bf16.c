@@ -56,6 +56,22 @@ INLINE void dot_pair(vf c[GROUP][VECS], const left *a, int a_stride, const uint3
 
 #include "wide_attend_bf16.inc"
 
+/* As many chains as hide the latency of one. */
+static double pairs_only(float *sink, int rounds)
+{
+    enum { CHAINS = PAIRS_SINK / LANES };
+    vf       sum[CHAINS];
+    __m512bh half = (__m512bh)_mm512_set1_epi32(0x3f003f00);
+    for (int c = 0; c < CHAINS; c++)
+        sum[c] = vf_set((float)c);
+    for (int r = 0; r < rounds; r++)
+        UNROLL for (int c = 0; c < CHAINS; c++)
+            sum[c] = _mm512_dpbf16_ps(sum[c], half, half);
+    for (int c = 0; c < CHAINS; c++)
+        vf_store(sink + c * LANES, sum[c]);
+    return 4.0 * PAIRS_SINK * rounds;
+}
+
 void avx512bf16_fill(kernels *k)
 {
     k->norm          = norm;
@@ -69,6 +85,7 @@ void avx512bf16_fill(kernels *k)
     k->operand       = operand;
     k->linear_packed = linear_packed;
     k->attend        = attend_narrow;
+    k->pairs_only    = pairs_only;
 }
 
 #endif

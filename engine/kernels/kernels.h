@@ -103,7 +103,14 @@ typedef struct kernels {
      * `out`, as `e` says, f32 [rows, n] or an operand of n. Any number of rows; bias may be NULL. */
     void (*linear_packed)(void *out, const void *a, const void *w, const float *bias, int rows,
                           int n, int k, epilogue e);
+
+    /* The multiplications of linear_packed with everything in registers, `rounds` times over: how
+     * many operations that was. sink has room for PAIRS_SINK floats. It is what a bench takes for
+     * the limit; NULL where that is the multiply-add of f32. */
+    double (*pairs_only)(float *sink, int rounds);
 } kernels;
+
+enum { PAIRS_SINK = 192 };
 
 /* Bytes of one K tile (and of one V tile), in every set of a precision. Local. */
 size_t key_tile_bytes(precision p, int head_size);

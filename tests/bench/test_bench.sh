@@ -23,6 +23,8 @@ lines = [json.loads(line) for line in open(sys.argv[1])]
 of = lambda kind: [line for line in lines if line["kind"] == kind]
 assert len(of("run")) == 1 and of("run")[0]["commit"] and "--quick" in of("run")[0]["command"]
 assert any("gflops" in line for line in of("peak")) and any("gbs" in line for line in of("peak"))
+ratios = [line for line in of(sys.argv[2]) if "ratio" in line]
+assert all(line["precision"] == "bf16" and line["ratio"] > 0 for line in ratios), ratios
 results = of(sys.argv[2])
 assert len(results) >= int(sys.argv[3]), f"{len(results)} lines"
 for line in results:
@@ -37,8 +39,9 @@ EOF
 
 bench kernel 40 "$DID" bench kernels
 bench kernel 2 "$DID" bench kernels --only norm --kernels ref
-bench pass 7 "$DID" bench passes
-bench documents 4 "$DID" bench documents --geometry 80x5x3x1003x96
+bench kernel 6 "$DID" bench kernels --only linear --precision bf16
+bench pass 14 "$DID" bench passes
+bench documents 8 "$DID" bench documents --geometry 80x5x3x1003x96
 two=(mpirun -n 2 "$DID" bench)
 bench pass 7 "${two[@]}" passes --geometry 80x5x3x1003x96 --tp 2
 bench documents 4 "${two[@]}" documents --geometry 80x5x3x1003x96 --length 16
@@ -78,6 +81,8 @@ refused
 refused speed
 refused kernels --only teapot
 refused kernels --kernels teapot
+refused kernels --kernels blas --precision bf16
+refused passes --precision f16
 refused kernels --tp 2
 refused collectives
 refused collectives --kernels ref

@@ -41,13 +41,12 @@ static void assert_right(const verdict *v, const char *set, const char *op)
     if (v->wrong) fail_msg("%s of %s: %s", op, set, v->why);
 }
 
-static void right_kernels_are_right(void **state)
+static void right_in(precision p)
 {
-    (void)state;
     static const int ROWS[] = {1, 5, 70};
-    for (const char *const *set = kernels_available(); *set; set++)
+    for (const char *const *set = kernels_names(p); *set; set++)
         for (int i = 0; i < 3; i++) {
-            const kernels *k = kernels_find(*set);
+            const kernels *k = kernels_of(p, *set);
             exercise       x;
             verdict        v = judge(&x, product_open(&x, k, &SHAPE, ROWS[i], 40000, 1));
             assert_right(&v, *set, "linear");
@@ -62,6 +61,13 @@ static void right_kernels_are_right(void **state)
         }
 }
 
+static void right_kernels_are_right(void **state)
+{
+    (void)state;
+    right_in(PRECISION_F32);
+    right_in(PRECISION_BF16);
+}
+
 /* ---- kernels that are wrong in one place ---- */
 
 static void linear_wrong(float *c, const float *a, const float *w, const float *bias, int rows,
@@ -69,6 +75,26 @@ static void linear_wrong(float *c, const float *a, const float *w, const float *
 {
     best->linear(c, a, w, bias, rows, n, k);
     if (rows > 2) c[(size_t)1 * (size_t)n + 3] += 0.01f;
+}
+
+static const kernels *narrow;
+
+static void packed_wrong(void *out, const void *a, const void *w, const float *bias, int rows, int n,
+                         int k, epilogue e)
+{
+    narrow->linear_packed(out, a, w, bias, rows, n, k, e);
+    if (rows > 2) ((float *)out)[n + 3] += 0.01f;
+}
+
+/* An error that f32 would show still shows beside the roundings of bf16. */
+static void wrong_in_bf16_is_seen(void **state)
+{
+    (void)state;
+    exercise x;
+    narrow = kernels_of(PRECISION_BF16, NULL);
+    kernels bad = *narrow;
+    bad.linear_packed = packed_wrong;
+    assert_true(judge(&x, product_open(&x, &bad, &SHAPE, 9, 0, 1)).wrong);
 }
 
 static void norm_wrong(float *out, const float *x, const float *scale, const float *shift, int rows,
@@ -175,6 +201,7 @@ int main(void)
     best = kernels_find(NULL);
     const struct CMUnitTest tests[] = {cmocka_unit_test(right_kernels_are_right),
                                        cmocka_unit_test(wrong_kernels_are_wrong),
-                                       cmocka_unit_test(borrowed_code_is_told)};
+                                       cmocka_unit_test(borrowed_code_is_told),
+                                       cmocka_unit_test(wrong_in_bf16_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
