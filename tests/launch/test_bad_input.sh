@@ -115,6 +115,11 @@ printf '{"custom_id":"a"}\n' >"$work/in"
 generate 2 "--output and --input are the same file $work/in" --input "$work/in" --output "$work/in"
 printf 'this is no database\n' >"$work/state"
 generate 2 "$work/state" --state "$work/state" --output "$work/out" --length 8
+# What was begun in one precision is not gone on with in another.
+job=(generate --model "$model" --quiet -n 1 --length 8 --stages 4 --state "$work/f32"
+     --output "$work/f32.jsonl")
+mpirun -n 1 "$did" "${job[@]}" </dev/null >/dev/null 2>&1 || echo "a job in f32" >>"$work/failures"
+beside 2 'belongs to another job: its signature is "did/' 1 "${job[@]}" --precision bf16
 
 # ---- the input
 generate 3 "cannot read $work/nothing: No such file or directory" --input "$work/nothing"
