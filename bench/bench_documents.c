@@ -164,7 +164,7 @@ static status take(documents *b, int in_flight)
     if (!b->verdict.wrong) {
         add_speed(line, b, &m, n);
         add_counts(line, b, &from, &to, m.samples, m.median);
-        snprintf(name, sizeof name, "%d %d", b->roster.n_stages, in_flight);
+        snprintf(name, sizeof name, "%d %d", b->kind.n_stages, in_flight);
         rival_tell(b->rival, line, b->kernels->precision, name, m.median);
     }
     table_line(b->on->table, line);

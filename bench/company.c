@@ -7,8 +7,8 @@
 #include "rng.h"
 
 /* A sum of some hundred roundings through all layers, measured at the largest logit of a row. In bf16
- * the oracle sums in another order, and where that tips a rounding to 8 bits, the error is 65536 times
- * as large; a few of them may meet. */
+ * the oracle sums in another order; where that tips a rounding to 8 bits, the error is 65536 times as
+ * large, and a few of them may meet. */
 static const double TOLERANCE = 200, TOLERANCE_NARROW = 8 * 65536;
 
 enum { ROWS_ALL_LAYERS = 16, LAYERS_OTHERWISE = 2, STRANGER_ROWS = 3 };
