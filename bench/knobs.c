@@ -253,6 +253,7 @@ status knobs_read(knobs *out, int argc, char *const *argv)
             TRY(read_value(out, &table[i], value));
     }
     if (!out->kernels) out->kernels = getenv("DID_KERNELS");
+    if (!out->precision) out->precision = "f32"; /* where there is no choice */
     return DID_OK;
 }
 
