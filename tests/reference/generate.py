@@ -80,7 +80,7 @@ def denoise(document, k, stage, model, region, step, past, rng, before):
 
 
 def remask(document, stage, model, settings, rng):
-    """Returns how many passes it took: none unless confidences are measured after the fact."""
+    """Returns the windows it looked through: none unless confidences are measured afterwards."""
     eligible, parts = ~document.given, []
     count = staging.reopened(stage["remask"], eligible.sum())
     if stage["policy"] == "posthoc":
@@ -94,14 +94,15 @@ def remask(document, stage, model, settings, rng):
         chosen = staging.least(document.snapshot, eligible, count)
     document.masked[chosen] = True
     document.ids[chosen] = model.mask_id
-    return len(parts)
+    return parts
 
 
 def run_stage(document, k, stage, model, settings, rng):
-    before, cache, step, commits, rescored = None, None, 0, 0, 0
+    before, cache, step, commits, rescored = None, None, 0, 0, []
     if k > 0:
         before = document.ids.copy()
         rescored = remask(document, stage, model, settings, rng)
+    rows = sum(end - first for first, end, _ in rescored)
     reopened = int(document.masked.sum()) if k else 0
     length = len(document.ids)
     if not staging.is_global(stage, length):
@@ -112,16 +113,19 @@ def run_stage(document, k, stage, model, settings, rng):
         if cache is not None:
             window = staging.window_of(settings, "window", stage)
             past = {"cache": cache, "start": staging.cache_start(first, end, window)}
+        begun = step
         step = denoise(document, k, stage, model, region, step, past, rng, before)
+        rows += (step - begun) * (end - first)
         if k == 0 and settings["variable_length"] and document.cut(model.end_id):
             break
         if cache is not None and end < length:
             cache.append(model.forward(document.ids[first:end], first, **past)[1])
             commits += 1
+            rows += end - first
     changed = 0 if before is None else int((document.ids != before).sum())
     document.left.append(document.ids.tolist())
-    document.cost.append({"nfe": step, "commits": commits, "rescored": rescored,
-                          "reopened": reopened, "changed": changed})
+    document.cost.append({"nfe": step, "commits": commits, "rows": rows,
+                          "rescored": len(rescored), "reopened": reopened, "changed": changed})
 
 
 def generate(models, settings, given, rng, name="made-up"):

@@ -309,14 +309,14 @@ def rows_due(cost, draws, stage, length, settings):
 
 
 def check_cost(cost, draws, k, stage, committed, length, settings):
-    due = rows_due(cost, draws, stage, length, settings)
-    need(cost["rows"] == due, f"rows {cost['rows']}, the passes evaluate {due}")
     need(cost["nfe"] == draws.n_steps, f"nfe {cost['nfe']}, {draws.n_steps} steps were drawn")
     commits = (0, 0)
     if not staging.is_global(stage, length):
         commits = (committed, len(staging.regions(stage, length, settings)))
     need(commits[0] <= cost["commits"] <= commits[1],
          f"{cost['commits']} commits, {commits[0]} to {commits[1]} make sense")
+    due = rows_due(cost, draws, stage, length, settings)
+    need(cost["rows"] == due, f"rows {cost['rows']}, the passes evaluate {due}")
     if k == 0:
         return
     changed, rescored = int((draws.token != draws.replaced).sum()), 0

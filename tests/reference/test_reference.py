@@ -182,6 +182,9 @@ def test_rejects_structure(models):
     def commits(_, record):
         record["cost"][0]["commits"] = 0
 
+    def rows(_, record):
+        record["cost"][2]["rows"] -= 1
+
     def final(trace, _):
         trace["ids"][25] ^= 1
 
@@ -189,7 +192,8 @@ def test_rejects_structure(models):
                              (swapped_steps, "recorded confidence"),
                              (changed_given, "did not leave"), (drawn_given, "not masked"),
                              (lost_draw, "are due"), (other_selection, "least confident"),
-                             (nfe, "nfe"), (commits, "commits"), (final, "final ids")):
+                             (nfe, "nfe"), (commits, "commits"),
+                             (rows, "the passes evaluate"), (final, "final ids")):
         found = refusal(tampered(record, change), models)
         assert found and sentence in found, (change.__name__, found)
 
