@@ -38,5 +38,5 @@ strikes() {
 }
 strikes send:3:fail 0 'send 3 fails'
 strikes fsync:6:die 137 'fsync 6 is where this process dies'
-strikes write:30:fail 1 'the front-end says: .*full'
+strikes write:60:fail 1 'the front-end says: .*full'
 exit "$failed"
