@@ -138,7 +138,7 @@ static status add_speed(json_t *line, const passes *p, const scene *s, const mea
     standing   at =
         peaks_standing(&p->on->peaks, p->kernels, cost.flops, cost.bytes, (size_t)cost.bytes,
                        m->median);
-    double groups = p->grid.rows, asks = (double)s->documents * scene_asks(s);
+    double groups = p->grid.teams, asks = (double)s->documents * scene_asks(s);
     table_times(line, m);
     json_object_set_new(line, "rows_s",
                         json_real(groups * s->documents * scene_rows(s) / m->median));
@@ -157,8 +157,8 @@ static json_t *line_of(const passes *p, const scene *s, const verdict *v)
     json_object_set_new(line, "model", json_string(p->source.name));
     json_object_set_new(line, "precision", json_string(rival_name(p->kernels->precision)));
     json_object_set_new(line, "set", json_string(p->kernels->name));
-    json_object_set_new(line, "tp", json_integer(p->grid.cols));
-    json_object_set_new(line, "groups", json_integer(p->grid.rows));
+    json_object_set_new(line, "tp", json_integer(p->grid.shape.cols));
+    json_object_set_new(line, "groups", json_integer(p->grid.teams));
     json_object_set_new(line, "pass", json_string(scene_name(s->kind)));
     json_object_set_new(line, "documents", json_integer(s->documents));
     json_object_set_new(line, "context", json_integer(s->context));
@@ -230,8 +230,8 @@ static status open_all(passes *p)
     TRY(comm_agree(world, source_check(&p->source.geometry, p->on->knobs, comm_size(world))));
     measure_sizes(p);
     precision how = p->kernels->precision;
-    TRY(source_fits((double)stand_bytes(g, p->grid.cols, how, &p->size) +
-                        (double)stand_bytes(g, p->grid.cols, how, &p->oracle_size),
+    TRY(source_fits((double)stand_bytes(g, p->grid.shape.cols, how, &p->size) +
+                        (double)stand_bytes(g, p->grid.shape.cols, how, &p->oracle_size),
                     world));
     TRY(source_open(&p->source, p->on->knobs, world));
     TRY(comm_agree(world, open_here(p)));
@@ -254,14 +254,15 @@ static status all_passes(const ground *on, const kernels *k, rival *r)
 {
     char   title[256];
     passes p = {.on = on, .kernels = k, .rival = r};
-    TRY(grid_open(&p.grid, on->world, on->knobs->tp));
+    grid_shape shape = {1, 1, on->knobs->tp};
+    TRY(grid_open(&p.grid, on->world, &shape));
     status s = open_all(&p);
     if (s == DID_OK) {
         snprintf(
             title, sizeof title,
             "passes of %.60s, kernels %s, %s; %d group%s of %d rank%s; where the time goes in %%",
-            p.source.name, k->name, rival_name(k->precision), p.grid.rows,
-            p.grid.rows > 1 ? "s" : "", p.grid.cols, p.grid.cols > 1 ? "s" : "");
+            p.source.name, k->name, rival_name(k->precision), p.grid.teams,
+            p.grid.teams > 1 ? "s" : "", p.grid.shape.cols, p.grid.shape.cols > 1 ? "s" : "");
         table_begin(on->table, title, columns, sizeof columns / sizeof *columns);
         s = all_scenes(&p);
     }

@@ -33,10 +33,10 @@ status stand_open(stand *s, const char *dir, const geometry *g, const grid *on, 
                   const stand_size *size)
 {
     *s = (stand){0};
-    TRY(model_open(&s->model, dir, g, on->my_col, on->cols, true, k));
+    TRY(model_open(&s->model, dir, g, on->my_col, on->shape.cols, true, k));
     s->cache = cache_of(&s->model, size);
     size_t bytes = cache_bytes(&s->cache);
-    status all = arena_open(&s->memory, bytes + work_bytes(&s->model, size, on->cols));
+    status all = arena_open(&s->memory, bytes + work_bytes(&s->model, size, on->shape.cols));
     if (all == DID_OK) all = arena_open(&s->batch_memory, batch_bytes(size->rows));
     if (all != DID_OK) {
         stand_close(s);

@@ -34,9 +34,17 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
+/* A mesh is one row of all its ranks. */
+static grid_shape shape_of(const engine_settings *s)
+{
+    if (s->mesh_rows > 0) return (grid_shape){1, 1, s->mesh_rows * s->tp};
+    return (grid_shape){larger(s->span, 1), larger(s->depth, 1), s->tp};
+}
+
 int engine_team(const engine_settings *s)
 {
-    return s->mesh_rows > 0 ? s->mesh_rows * s->tp : s->tp;
+    grid_shape shape = shape_of(s);
+    return grid_team(&shape);
 }
 
 static int refine_rows(const engine_settings *s, const geometry *g)
@@ -104,14 +112,14 @@ static engine_memory measure(const engine_settings *s, const model *models)
         size_t embedding, all = model_bytes(&models[i], s->folded, &embedding);
         size_t forward = forward_workspace_bytes(
             &models[i], rows_max(s, models), longest_segment(s, models) + models[i].geometry.length,
-            engine_team(s));
+            shape_of(s).cols);
         m.weights += all - embedding;
         m.embedding += embedding;
         if (forward > workspace) workspace = forward;
     }
     m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
     m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
-    m.wire = comm_sum_bytes(engine_team(s), sum_floats(s, models)) + model_library_bytes(models);
+    m.wire = comm_sum_bytes(shape_of(s).cols, sum_floats(s, models)) + model_library_bytes(models);
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
 }
@@ -284,7 +292,7 @@ static status furnish(engine *e, const kernels *k)
                          .slots = s->documents,
                          .tiles = ring_tiles(s, e->models)};
     e->cache.base = arena_take(&e->memory, e->bytes.cache);
-    *p = (pipeline){.models = e->models, .documents = s->documents, .row = e->grid.row};
+    *p = (pipeline){.models = e->models, .documents = s->documents, .team = e->grid.team};
     p->rules = (rules){.mask_id = g->mask_id,
                          .end_id = s->end_id,
                          .vocab = g->vocab,
@@ -380,12 +388,13 @@ status engine_open(engine **out, const engine_settings *settings, comm *world)
     assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
     assert(settings->n_models > 0 &&
            (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));
-    engine *e = calloc(1, sizeof *e);
+    engine    *e = calloc(1, sizeof *e);
+    grid_shape shape = shape_of(settings);
     *out = e;
-    status s = e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine");
+    status     s = e ? DID_OK : status_fail(DID_ENOMEM, "no memory for the engine");
     if (e) e->settings = *settings;
     s = comm_agree(world, s);
-    if (s == DID_OK) s = grid_open(&e->grid, world, engine_team(settings));
+    if (s == DID_OK) s = grid_open(&e->grid, world, &shape);
     if (s == DID_OK) s = open_all(e, world);
     if (s != DID_OK) engine_close(out);
     return s;
@@ -412,12 +421,12 @@ status engine_run(engine *e, const engine_feed *feed)
 
 bool engine_leads(const engine *e)
 {
-    return e->grid.my_col == 0;
+    return comm_rank(e->grid.team) == 0;
 }
 
 int engine_row(const engine *e)
 {
-    return e->grid.my_row;
+    return e->grid.my_team;
 }
 
 const geometry *engine_geometry(const engine *e, int i)

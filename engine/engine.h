@@ -22,6 +22,10 @@ typedef struct engine_settings {
     const char *model[ENGINE_MODELS_MAX];  /* checkpoint directories; index = weight handle */
     int         n_models;
     int         tp;             /* Q: ranks per row */
+    int         depth;          /* D: rows of a team one behind the other, each with its share of the
+                                 * layers; 0 is 1 */
+    int         span;           /* S: rows of a team side by side, each with its part of a long
+                                 * document; 0 is 1 */
     int         mesh_rows;      /* P of --layout 2d: all P x Q ranks are one row, and every weight
                                  * lies in blocks over them; 0: weights are split over Q alone */
     int         documents;      /* in flight per row; each owns a cache slot */
@@ -40,7 +44,7 @@ typedef struct engine_memory {
     size_t weights, embedding, cache, workspace, wire, total;
 } engine_memory;
 
-/* What the run has done so far, on this row. */
+/* What the run has done so far, on this team. */
 typedef struct engine_progress {
     long   passes, rows, segments, commits, drawn, nfe;
     int    drafting, refining;       /* documents in flight */
@@ -48,7 +52,7 @@ typedef struct engine_progress {
         seconds_wait, seconds_total;
 } engine_progress;
 
-/* Where documents come from and go to. Called on the row's leader only, between passes, from the
+/* Where documents come from and go to. Called on the team's leader only, between passes, from the
  * thread that runs the engine; never inside a collective. Any of them may fail: the run then ends on
  * all ranks with that status. */
 typedef struct engine_feed {
@@ -75,7 +79,7 @@ typedef struct engine_feed {
  * configs, loads nothing. Local. */
 status engine_plan(engine_memory *out, const engine_settings *settings);
 
-/* Ranks that share one model and one set of documents: a row. Local. */
+/* Ranks that share one model and one set of documents. Local. */
 int engine_team(const engine_settings *settings);
 
 /* Load and share out the models. The world's size must be a multiple of engine_team, and with a mesh
@@ -84,14 +88,14 @@ int engine_team(const engine_settings *settings);
 status engine_open(engine **out, const engine_settings *settings, comm *world);
 
 /* Run documents until the feed is over and all are delivered, or until it asks to stop. The feed is
- * needed on row leaders (engine_leads) and ignored elsewhere. Rows are independent: no traffic
- * between them. Collective over each row; then all rows agree. */
+ * needed on team leaders (engine_leads) and ignored elsewhere. Teams are independent: no traffic
+ * between them. Collective over each team; then all teams agree. */
 status engine_run(engine *e, const engine_feed *feed);
 
 void engine_close(engine **e);  /* Collective; nulls. */
 
-bool             engine_leads(const engine *e);          /* am I my row's leader? Local. */
-int              engine_row(const engine *e);            /* my row. Local. */
+bool             engine_leads(const engine *e);          /* am I my team's leader? Local. */
+int              engine_row(const engine *e);            /* my team. Local. */
 const geometry  *engine_geometry(const engine *e, int model);
 uint64_t         engine_model_hash(const engine *e, int model);
 engine_progress  engine_totals(const engine *e);         /* this rank's. Local. */

@@ -19,7 +19,7 @@ typedef struct flight {
     bool              *taken;  /* [documents] cache slots */
     int                n, start;
     bool               over, stop;
-    double             spoken; /* when the row last heard from its leader */
+    double             spoken; /* when the team last heard from its leader */
 } flight;
 
 static status run_pass(pipeline *p)
@@ -40,7 +40,7 @@ static status follow(pipeline *p)
     for (;;) {
         verb   word = VERB_STOP;
         double since = clock_seconds();
-        TRY(batch_share(&p->batch, &word, p->row));
+        TRY(batch_share(&p->batch, &word, p->team));
         p->progress.seconds_wait += clock_seconds() - since;
         if (word == VERB_STOP) return DID_OK;
         if (word == VERB_RUN) TRY(run_pass(p));
@@ -121,10 +121,10 @@ static void apply(flight *f, int n_turns, double seconds)
 static status speak(flight *f, verb word)
 {
     f->spoken = clock_seconds();
-    return batch_share(&f->p->batch, &word, f->p->row);
+    return batch_share(&f->p->batch, &word, f->p->team);
 }
 
-/* A leader without work and one that is gone would look alike to the others of its row. */
+/* A leader without work and one that is gone would look alike to the others of its team. */
 static status idle(flight *f)
 {
     return clock_seconds() - f->spoken < IDLE_WORD_S ? DID_OK : speak(f, VERB_WAIT);
@@ -176,7 +176,7 @@ static status lead(pipeline *p, const engine_feed *feed)
     while (s == DID_OK && !f.stop && !(f.over && f.n == 0)) s = lead_once(&f);
     status down = put_down_all(&f);
     verb   word = VERB_STOP;
-    status told = s == DID_EPEER ? DID_OK : batch_share(&p->batch, &word, p->row);
+    status told = s == DID_EPEER ? DID_OK : batch_share(&p->batch, &word, p->team);
     free(f.docs);
     free(f.turns);
     free(f.taken);
@@ -186,7 +186,7 @@ static status lead(pipeline *p, const engine_feed *feed)
 status pipeline_run(pipeline *p, const engine_feed *feed)
 {
     double since = clock_seconds();
-    status s = comm_rank(p->row) == 0 ? lead(p, feed) : follow(p);
+    status s = comm_rank(p->team) == 0 ? lead(p, feed) : follow(p);
     p->progress.seconds_total += clock_seconds() - since;
     return s;
 }

@@ -1,6 +1,6 @@
-/* pipeline.h - the loop of a row: documents come in, passes run, documents leave.
+/* pipeline.h - the loop of a team: documents come in, passes run, documents leave.
  *
- * The leader decides and every rank of the row runs the same pass. Documents are taken up and put
+ * The leader decides and every rank of the team runs the same pass. Documents are taken up and put
  * down between passes, at no other time. */
 #ifndef DID_PIPELINE_H
 #define DID_PIPELINE_H
@@ -18,10 +18,10 @@ typedef struct pipeline {
     timing           timing;
     engine_progress  progress;
     int              documents;  /* in flight at most */
-    comm            *row;
+    comm            *team;
 } pipeline;
 
-/* Run until the feed is over or asks to stop; `feed` on the leader only. Collective over the row. */
+/* Run until the feed is over or asks to stop; `feed` on the leader only. Collective over the team. */
 status pipeline_run(pipeline *p, const engine_feed *feed);
 
 #endif

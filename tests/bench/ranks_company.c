@@ -32,11 +32,11 @@ static int open_all(void **state)
 {
     (void)state;
     madeup m;
-    int    ranks = comm_size(world);
+    grid_shape team = {1, 1, comm_size(world)};
     best = kernels_find(NULL);
     bool opened =
         preset_find(&shape, "80x5x3x1003x96") == DID_OK &&
-        grid_open(&place, world, ranks) == DID_OK && madeup_open(&m, &shape, 1, world) == DID_OK &&
+        grid_open(&place, world, &team) == DID_OK && madeup_open(&m, &shape, 1, world) == DID_OK &&
         stand_open(&fast, m.dir, &shape, &place, best, &SIZE) == DID_OK &&
         stand_open(&oracle, m.dir, &shape, &place, kernels_find("ref"), &ORACLE_SIZE) == DID_OK &&
         comm_reserve(place.row, stand_sum_floats(&fast, &SIZE)) == DID_OK &&

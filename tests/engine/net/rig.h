@@ -42,7 +42,8 @@ static inline status rig_open_on(rig *r, const char *dir, comm *world, int high,
     *r = (rig){0};
     geometry g;
     if (!k) return status_fail(DID_EINVAL, "no such kernels");
-    TRY(grid_open(&r->grid, world, team));
+    grid_shape shape = {1, 1, team};
+    TRY(grid_open(&r->grid, world, &shape));
     TRY(geometry_read(&g, dir));
     if (high > 0) {
         TRY(mesh_open(&r->mesh, r->grid.row, high, tp));
