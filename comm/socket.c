@@ -44,7 +44,6 @@ struct socket {
     int             held;
     char            user[SOCKET_KEY];
     socket_loss     loss;
-    long            welcomed; /* handshakes that succeeded */
     bool            connects; /* a DEALER */
     int             cut;      /* handshakes in a row that ended without a reason */
 };
@@ -364,8 +363,13 @@ status socket_send(socket *s, const frame *frames, int n, bool *sent)
 static void count_handshake(socket *s, uint16_t number)
 {
     enum { CUTS_MAX = 3 };
-    bool cut = s->connects && number == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-    if (!cut || ++s->cut >= CUTS_MAX) s->loss.handshakes++;
+    bool         cut = number == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    socket_loss *loss = &s->loss;
+    if (cut && s->connects && ++s->cut < CUTS_MAX) return;
+    loss->handshakes++;
+    if (cut) loss->broken++;
+    else if (number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) loss->strangers++;
+    else loss->foreign++;
 }
 
 /* Count what the monitor has to tell. A report is two frames, number and address. */
@@ -380,7 +384,7 @@ static void read_monitor(socket *s)
         if (!more) continue;
         memcpy(&number, report, sizeof number);
         if (number == ZMQ_EVENT_DISCONNECTED) s->loss.connections++;
-        else if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) s->welcomed++, s->cut = 0;
+        else if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) s->loss.admitted++, s->cut = 0;
         else if (number != ZMQ_EVENT_MONITOR_STOPPED) count_handshake(s, number);
     }
 }
@@ -458,6 +462,6 @@ socket_loss socket_losses(socket *s)
     read_monitor(s);
     /* A handshake that fails ends its connection too. */
     long left = s->loss.connections - s->loss.handshakes;
-    s->loss.guests = s->welcomed > left ? s->welcomed - (left > 0 ? left : 0) : 0;
+    s->loss.guests = s->loss.admitted > left ? s->loss.admitted - (left > 0 ? left : 0) : 0;
     return s->loss;
 }

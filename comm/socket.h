@@ -87,13 +87,20 @@ status socket_recv(socket *s, int wait_ms, frame frames[SOCKET_FRAMES_MAX], int 
  * Borrowed until the next receive. Local. */
 const char *socket_user(const socket *s);
 
-/* What this socket has turned away since it was opened. */
+/* What this socket has turned away since it was opened, and whom it has let in: what libzmq's monitor
+ * tells. It does not tell why a connection ended: that of a guest that sent too large a message, or
+ * left in the middle of one, counts as any other. Nor does it tell of a guest that came in under a
+ * routing id that another has: it is admitted, stands among the guests, and is never heard. */
 typedef struct socket_loss {
     long messages;     /* with too many frames */
-    long handshakes;   /* wrong key, key not allowed, no ZeroMQ at all; a DEALER counts one that is
-                          cut off without a reason when that happens three times in a row */
+    long handshakes;   /* that failed: the sum of the next three; a DEALER counts one that is cut off
+                          only when that happens three times in a row */
+    long strangers;    /* a key that is not on the list */
+    long foreign;      /* no ZeroMQ at all, no key, or a key to another server */
+    long broken;       /* cut off half-way, or not done in five seconds */
     long connections;  /* that ended, be it by the peer, a message too large or the handshake */
-    long guests;       /* that stand now */
+    long admitted;     /* handshakes that succeeded */
+    long guests;       /* of those, that stand now */
 } socket_loss;
 
 /* Local. */

@@ -6,7 +6,7 @@ ending ending_of(status s, ending usual)
 {
     if (s == DID_OK) return END_DONE;
     if (s == DID_EPEER) return END_PEER;
-    return s == DID_ENOMEM ? END_INTERNAL : usual;
+    return s == DID_ENOMEM || s == DID_EFULL ? END_INTERNAL : usual;
 }
 
 void ending_explain(void)

@@ -12,6 +12,7 @@
     X(EINVAL, "invalid argument")             \
     X(EFORMAT, "malformed file or message")   \
     X(ENOMEM, "out of memory")                \
+    X(EFULL, "no room on the disk")           \
     X(EIO, "input or output failed")          \
     X(EPEER, "a rank is gone or out of step")
 

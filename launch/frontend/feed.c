@@ -94,6 +94,7 @@ static status on_error(const message *m)
     TRY(field_text(m->body, "reason", &reason));
     if (code && strcmp(code, status_text(DID_EIO)) == 0) s = DID_EIO;
     if (code && strcmp(code, status_text(DID_ENOMEM)) == 0) s = DID_ENOMEM;
+    if (code && strcmp(code, status_text(DID_EFULL)) == 0) s = DID_EFULL;
     return status_fail(s, "the front-end says: %s", reason);
 }
 

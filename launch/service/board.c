@@ -10,7 +10,7 @@ static const char *const states[] = {"queued", "drafting", "drafted",  "refining
 enum { STATES = sizeof states / sizeof states[0] };
 static const int wide[STATES] = {7, 8, 7, 8, 7, 6, 9}; /* columns of their counts */
 
-enum { FURNITURE = 11 }; /* lines of the table that are neither jobs nor worlds */
+enum { WIDTH = 80, FURNITURE = 12 }; /* columns; lines that are neither jobs nor worlds */
 
 static long long whole(const json_t *o, const char *key)
 {
@@ -28,7 +28,7 @@ static const char *text(const json_t *o, const char *key)
     return value ? value : "";
 }
 
-/* The same for a terminal, at most `width` of 16 to 24 columns: names are what strangers said. */
+/* The same for a terminal, at most `width` of 15 to 24 columns: names are what strangers said. */
 enum { SHOWN = 25 };
 static const char *shown(char out[SHOWN], const json_t *o, const char *key, int width)
 {
@@ -83,7 +83,7 @@ static void worlds(FILE *to, const json_t *list, int most)
 {
     size_t        i;
     const json_t *w;
-    fprintf(to, "\n%-16s %-16s %4s %5s %6s %7s %8s %4s %6s\n", "world", "slurm job", "row", "draft",
+    fprintf(to, "\n%-15s %-15s %6s %5s %6s %7s %8s %4s %6s\n", "world", "slurm job", "row", "draft",
             "refine", "passes", "tokens/s", "wire", "silent");
     json_array_foreach(list, i, w)
     {
@@ -93,26 +93,41 @@ static void worlds(FILE *to, const json_t *list, int most)
             break;
         }
         snprintf(row, sizeof row, "%lld/%lld", whole(w, "row"), whole(w, "rows"));
-        fprintf(to, "%-16s %-16s %4s %5lld %6lld %7lld %8.1f %3.0f%% %5.0fs\n",
-                shown(host, w, "host", 16), *text(w, "slurm") ? shown(slurm, w, "slurm", 16) : "-",
+        fprintf(to, "%-15s %-15s %6s %5lld %6lld %7lld %8.1f %3.0f%% %5.0fs\n",
+                shown(host, w, "host", 15), *text(w, "slurm") ? shown(slurm, w, "slurm", 15) : "-",
                 row, whole(w, "drafting"), whole(w, "refining"), whole(w, "passes"),
                 real(w, "tokens_per_s"), 100 * real(w, "wire_exposed"), real(w, "silent_s"));
     }
     if (json_array_size(list) == 0) fprintf(to, "(none is here)\n");
 }
 
+/* Those of which there are any, on one line where they find room. */
+static void turned_away(FILE *to, json_t *refused)
+{
+    const char *key;
+    json_t     *value;
+    int         column = fprintf(to, "turned away:");
+    json_object_foreach(refused, key, value)
+    {
+        char word[48];
+        if (json_integer_value(value) == 0) continue;
+        int width = snprintf(word, sizeof word, " %lld %.24s", (long long)json_integer_value(value), key);
+        if (column + width > WIDTH) column = fprintf(to, "\n            ") - 1;
+        column += width;
+        fputs(word, to);
+    }
+    fprintf(to, "\n\n");
+}
+
 void board_table(FILE *to, const json_t *state, int lines)
 {
-    const char   *key;
-    json_t       *value, *refused = json_object_get(state, "refused");
     const json_t *memory = json_object_get(state, "memory");
+    const json_t *guests = json_object_get(state, "guests");
     int           room = lines > FURNITURE ? (lines - FURNITURE) / 2 : lines > 0;
-    fprintf(to, "up %.0f s; memory %lld MB, at most %lld\nturned away:", real(state, "up_s"),
-            whole(memory, "held") >> 20, whole(memory, "bound") >> 20);
-    json_object_foreach(refused, key, value)
-        if (json_integer_value(value) > 0)
-            fprintf(to, " %lld %s", (long long)json_integer_value(value), key);
-    fprintf(to, "\n\n");
+    fprintf(to, "up %.0f s; %lld guests; memory %lld MB, at most %lld\n",
+            real(state, "up_s"), whole(guests, "here"), whole(memory, "held") >> 20,
+            whole(memory, "bound") >> 20);
+    turned_away(to, json_object_get(state, "refused"));
     jobs(to, json_object_get(state, "jobs"), room);
     counts(to, "(everybody)", json_object_get(state, "all"));
     worlds(to, json_object_get(state, "worlds"), room);
@@ -156,6 +171,14 @@ static void prometheus_worlds(FILE *to, const json_t *list, const char *name, co
     }
 }
 
+static void prometheus_guests(FILE *to, const json_t *guests)
+{
+    head(to, "did_guests", "gauge", "Connections to the front-end that stand.");
+    fprintf(to, "did_guests %lld\n", whole(guests, "here"));
+    head(to, "did_guests_admitted_total", "counter", "Connections to the front-end that were let in.");
+    fprintf(to, "did_guests_admitted_total %lld\n", whole(guests, "admitted"));
+}
+
 void board_prometheus(FILE *to, const json_t *state)
 {
     const char   *key;
@@ -173,6 +196,7 @@ void board_prometheus(FILE *to, const json_t *state)
         label(to, "reason", key);
         fprintf(to, "} %lld\n", (long long)json_integer_value(value));
     }
+    prometheus_guests(to, json_object_get(state, "guests"));
     head(to, "did_memory_bytes", "gauge", "What the front-end holds, held at most, and may hold.");
     json_object_foreach(json_object_get(state, "memory"), key, value)
     {

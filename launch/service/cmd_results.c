@@ -9,11 +9,11 @@
 
 #include "caller.h"
 #include "clock.h"
-#include "crc.h"
 #include "field.h"
 #include "interrupt.h"
 #include "log.h"
 #include "results.h"
+#include "rng.h"
 
 enum { ROOM = 256 };
 static const double LOOK_S = 0.2;
@@ -34,7 +34,7 @@ static const option table[] = {
      .help = "go on until nothing of the job is unfinished; without it: what there is now"},
     {"output", 0, OPTION_TEXT, "FILE", .silent = "stdout", AT(output),
      .help = "made whole and then named; one that exists is only continued, and only where every "
-             "line of it is what the service says"},
+             "line of it is among what the service has"},
     {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
 };
 
@@ -45,48 +45,73 @@ const option_table cmd_results_table = {
     .option = table,
     .n = sizeof table / sizeof table[0]};
 
-/* What is already in the file, line by line, and how far the service has confirmed it. */
+/* A line that was in the file when it was opened. */
+typedef struct known {
+    uint64_t hash;
+    size_t   size;
+    long     line;
+    bool     confirmed; /* the service has it too */
+} known;
+
 typedef struct fetching {
     const fetch *how;
     caller      *service;
     results     *to;
-    uint32_t    *sum; /* of the lines that were there */
-    size_t      *size;
-    long         n, room, seen, written;
+    known       *known; /* sorted once all are noted */
+    long         n, room, confirmed, seen, written;
     int64_t      after, open;
 } fetching;
+
+static known known_of(const char *line, size_t size)
+{
+    return (known){.hash = rng_hash(0, line, (int)size), .size = size};
+}
 
 static status note_line(void *context, const char *line, size_t size)
 {
     fetching *f = context;
     if (f->n == f->room) {
-        f->room = f->room ? 2 * f->room : 1024;
-        uint32_t *sum = realloc(f->sum, (size_t)f->room * sizeof *sum);
-        if (sum) f->sum = sum;
-        size_t *sizes = realloc(f->size, (size_t)f->room * sizeof *sizes);
-        if (sizes) f->size = sizes;
-        if (!sum || !sizes) return status_fail(DID_ENOMEM, "no memory for the lines of the output");
+        long   more = f->room ? 2 * f->room : 1024;
+        known *grown = realloc(f->known, (size_t)more * sizeof *grown);
+        if (!grown) return status_fail(DID_ENOMEM, "no memory for the lines of the output");
+        f->known = grown;
+        f->room = more;
     }
-    f->sum[f->n] = crc_32c(0, line, size);
-    f->size[f->n++] = size;
+    f->known[f->n] = known_of(line, size);
+    f->known[f->n].line = f->n + 1;
+    f->n++;
+    return DID_OK;
+}
+
+static int compare(const void *x, const void *y)
+{
+    const known *a = x, *b = y;
+    if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+    return (a->size > b->size) - (a->size < b->size);
+}
+
+/* A record that the service tells: one of the file, or a new one. */
+typedef status taker(fetching *f, char *line, size_t size);
+
+static status confirm(fetching *f, char *line, size_t size)
+{
+    known  one = known_of(line, size);
+    known *at = f->n ? bsearch(&one, f->known, (size_t)f->n, sizeof one, compare) : NULL;
+    f->confirmed += at && !at->confirmed;
+    if (at) at->confirmed = true;
     return DID_OK;
 }
 
 static status put(fetching *f, char *line, size_t size)
 {
-    long at = f->seen++;
-    if (at >= f->n) {
-        f->written++;
-        return results_append(f->to, line);
-    }
-    if (f->size[at] == size && f->sum[at] == crc_32c(0, line, size)) return DID_OK;
-    return status_fail(DID_EINVAL,
-                       "output %s: line %ld is not what the service has of job \"%s\":"
-                       " it is another's file and stays as it is",
-                       f->how->output, at + 1, f->how->job);
+    known one = known_of(line, size);
+    f->seen++;
+    if (f->n && bsearch(&one, f->known, (size_t)f->n, sizeof one, compare)) return DID_OK;
+    f->written++;
+    return results_append(f->to, line);
 }
 
-static status put_all(fetching *f, const message *m)
+static status take_all(fetching *f, const message *m, taker *take)
 {
     const char *text = m->part[0].data;
     size_t      left = m->part[0].size;
@@ -97,7 +122,7 @@ static status put_all(fetching *f, const message *m)
         size_t size = (size_t)(end - text);
         char  *line = strndup(text, size);
         if (!line) return status_fail(DID_ENOMEM, "no memory for a record");
-        s = put(f, line, size);
+        s = take(f, line, size);
         free(line);
         left -= size + 1;
         text = end + 1;
@@ -106,7 +131,7 @@ static status put_all(fetching *f, const message *m)
 }
 
 /* The next records; *n says how many they were. */
-static status fetch_some(fetching *f, int *n)
+static status fetch_some(fetching *f, taker *take, int *n)
 {
     message m;
     json_t *body = json_pack("{s:s, s:I, s:i}", "job", f->how->job, "after", (json_int_t)f->after,
@@ -115,25 +140,52 @@ static status fetch_some(fetching *f, int *n)
     status s = field_int(m.body, "records", 0, ROOM, n);
     if (s == DID_OK) s = field_number(m.body, "after", 0, INT64_MAX, &f->after);
     if (s == DID_OK) s = field_number(m.body, "open", 0, INT64_MAX, &f->open);
-    if (s == DID_OK) s = put_all(f, &m);
+    if (s == DID_OK) s = take_all(f, &m, take);
     message_clear(&m);
     return s;
+}
+
+static status strange(const fetching *f)
+{
+    long i = 0, line = f->n + 1;
+    for (; i < f->n; i++)
+        if (!f->known[i].confirmed && f->known[i].line < line) line = f->known[i].line;
+    return status_fail(DID_EINVAL,
+                       "output %s: line %ld is not what the service has of job \"%s\", so the file "
+                       "stays as it is: it is another's, or the service had to give a damaged record "
+                       "up and generates it again; %lld documents are unfinished%s",
+                       f->how->output, line, f->how->job, (long long)f->open,
+                       f->open > 0 ? ", and with --follow they are waited for" : "");
+}
+
+/* Nothing is added to a file before the service has told every line of it. Their order does not
+ * matter: a record that the service lost to damage comes again later. */
+static status prove(fetching *f)
+{
+    int n = 1;
+    if (f->n > 0) qsort(f->known, (size_t)f->n, sizeof *f->known, compare);
+    while (f->confirmed < f->n) {
+        TRY(fetch_some(f, confirm, &n));
+        if (n == 0 && f->confirmed < f->n) {
+            if (!f->how->follow || f->open == 0) return strange(f);
+            clock_sleep(LOOK_S);
+        }
+    }
+    f->after = 0;
+    return DID_OK;
 }
 
 static status fetch_all(fetching *f)
 {
     bool follow = f->how->follow;
     int  n = 1;
+    TRY(prove(f));
     f->open = 1;
     while (n > 0 || (follow && f->open > 0)) {
-        TRY(fetch_some(f, &n));
+        TRY(fetch_some(f, put, &n));
         if (n == 0 && follow && f->open > 0) clock_sleep(LOOK_S);
     }
-    if (f->seen >= f->n) return DID_OK;
-    return status_fail(DID_EINVAL,
-                       "output %s has %ld lines, the service has %ld of job \"%s\": it"
-                       " is another's file and stays as it is",
-                       f->how->output, f->n, f->seen, f->how->job);
+    return DID_OK;
 }
 
 /* A file that is not there yet gets its name when it is whole; one that grows under the eyes of
@@ -169,8 +221,7 @@ static status run(const fetch *how)
     if (s == DID_OK) s = fetch_all(&f);
     s = close_output(&f, fresh, s);
     caller_close(&f.service);
-    free(f.sum);
-    free(f.size);
+    free(f.known);
     if (s == DID_OK)
         log_say("results", "%ld records, %ld of them new; %lld documents are unfinished", f.seen,
                 f.written, (long long)f.open);

@@ -67,7 +67,7 @@ static void tell_eta(FILE *to, const json_t *state, speed *v)
     measure(v, counted(state, "done") + counted(state, "failed"));
     json_array_foreach(json_object_get(state, "worlds"), i, w)
         tokens += json_number_value(json_object_get(w, "tokens_per_s"));
-    fprintf(to, "\n%.0f documents unfinished, %.1f tokens/s, %.2f documents/s", open, tokens,
+    fprintf(to, "\n%.0f unfinished, %.1f tokens/s, %.2f documents/s", open, tokens,
             v->per_s);
     if (v->per_s > 0 && open > 0) {
         long s = lround(open / v->per_s);

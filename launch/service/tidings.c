@@ -27,6 +27,9 @@ static json_t *tell_refused(desk *d)
                   {"stale", r->stale},
                   {"unread", r->unread + outbox_dropped(d->outbox)},
                   {"handshakes", lost.handshakes + deaf.handshakes},
+                  {"strangers", lost.strangers + deaf.strangers},
+                  {"foreign", lost.foreign + deaf.foreign},
+                  {"broken", lost.broken + deaf.broken},
                   {"connections", lost.connections}};
     json_t *o = json_object();
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -41,11 +44,19 @@ static json_t *tell_memory(const desk *d)
                      (json_int_t)report_peak(), "bound", (json_int_t)desk_bound(d));
 }
 
+/* Connections to the desk, as libzmq has them: one that came in and was never heard is among them. */
+static json_t *tell_guests(desk *d)
+{
+    socket_loss all = socket_losses(d->socket);
+    return json_pack("{s:I, s:I}", "here", (json_int_t)all.guests, "admitted",
+                     (json_int_t)all.admitted);
+}
+
 json_t *tidings_public(desk *d)
 {
     double      now = clock_seconds();
     store_count all = store_counts(d->store, 0);
-    return json_pack("{s:f, s:o, s:o, s:o, s:o}", "up_s", now - d->begun, "all",
-                     tidings_counts(&all), "worlds", muster_tell(&d->muster, now), "refused",
-                     tell_refused(d), "memory", tell_memory(d));
+    return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o}", "up_s", now - d->begun, "all",
+                     tidings_counts(&all), "worlds", muster_tell(&d->muster, now), "guests",
+                     tell_guests(d), "refused", tell_refused(d), "memory", tell_memory(d));
 }

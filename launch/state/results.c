@@ -24,7 +24,8 @@ struct results {
 
 static status explain(const results *r, const char *doing)
 {
-    return status_fail(DID_EIO, "output %s: %s: %s", r->name, doing, strerror(errno));
+    status kind = errno == ENOSPC || errno == EDQUOT ? DID_EFULL : DID_EIO;
+    return status_fail(kind, "output %s: %s: %s", r->name, doing, strerror(errno));
 }
 
 static status open_file(results *r, const char *path)

@@ -11,7 +11,8 @@
 
 typedef struct results results;
 
-/* Open `path` for appending, or stdout where it is NULL. Fails DID_EIO. Leader. */
+/* Open `path` for appending, or stdout where it is NULL. Fails DID_EIO, or DID_EFULL where
+ * the disk is, as everything here does. Leader. */
 status results_open(results **out, const char *path);
 
 /* Show every whole line (without its newline) of what is already there and cut what follows the

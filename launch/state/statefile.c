@@ -25,8 +25,8 @@ status statefile_explain(const statefile *f, const char *doing)
     if (code == SQLITE_CORRUPT)
         return status_fail(DID_EFORMAT, "state file %s is damaged: %s", f->path,
                            sqlite3_errmsg(f->db));
-    return status_fail(code == SQLITE_NOMEM ? DID_ENOMEM : DID_EIO, "state file %s: %s: %s",
-                       f->path, doing, sqlite3_errmsg(f->db));
+    status kind = code == SQLITE_NOMEM ? DID_ENOMEM : code == SQLITE_FULL ? DID_EFULL : DID_EIO;
+    return status_fail(kind, "state file %s: %s: %s", f->path, doing, sqlite3_errmsg(f->db));
 }
 
 status statefile_execute(statefile *f, const char *sql)
@@ -185,7 +185,8 @@ static status open_with(statefile *f, const char *path, int flags)
     if (!f->path) return status_fail(DID_ENOMEM, "no memory for the state file %s", path);
     TRY(check_pair(f));
     if (sqlite3_open_v2(path, &f->db, flags, disk_name()) != SQLITE_OK)
-        return status_fail(DID_EIO, "state file %s: %s: %s", path, sqlite3_errmsg(f->db),
+        return status_fail(sqlite3_system_errno(f->db) == ENOSPC ? DID_EFULL : DID_EIO,
+                           "state file %s: %s: %s", path, sqlite3_errmsg(f->db),
                            strerror(sqlite3_system_errno(f->db)));
     TRY(statefile_execute(f, "PRAGMA locking_mode = EXCLUSIVE"));
     return statefile_execute(f, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");

@@ -23,7 +23,7 @@ typedef struct statefile {
 
 /* Open the file at `path`, or make one, and take it for this process. Fails DID_EFORMAT when it is
  * not ours, of another version or damaged, DID_EIO when it cannot be used or another process has
- * it. Leader. */
+ * it, DID_EFULL (as everything that writes) when the disk has no room. Leader. */
 status statefile_open(statefile *f, const char *path);
 
 /* The same to look only: nothing is made, nothing is changed, not even the log. Fails DID_EINVAL

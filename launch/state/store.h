@@ -41,7 +41,8 @@ const char *store_word(store_state state); /* Borrowed. Local. */
 
 /* Open the state file of a service, or make one. Fails DID_EFORMAT when it is damaged, not ours
  * or of another version, DID_EINVAL when it belongs to a did generate, DID_EIO when it cannot
- * be used or another process has it. */
+ * be used or another process has it, DID_EFULL (as everything that writes) when the disk has no
+ * room. */
 status store_open(store **out, const char *path);
 
 /* The same for a job that belongs to itself. `identity` is lines "name value" that every run of it

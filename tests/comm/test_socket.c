@@ -429,7 +429,13 @@ static void test_keys_refused(void **state)
     ASSERT_OK(socket_keys_make(&stranger));
     socket *router = open_server(bound, &server, friend.public), *dealer;
     assert_refused(router, bound, server.public, &stranger);   /* not on the list */
+    socket_loss loss = socket_losses(router);
+    assert_true(loss.strangers > 0 && loss.strangers == loss.handshakes);
     assert_refused(router, bound, stranger.public, &friend);   /* another server's key */
+    assert_true(socket_losses(router).foreign > 0);
+    loss = socket_losses(router);
+    assert_int_equal(loss.handshakes, loss.strangers + loss.foreign + loss.broken);
+    assert_int_equal(loss.admitted + loss.guests, 0);
 
     /* The friend is not disturbed, and the stranger may come once he is on the list. */
     ASSERT_OK(socket_connect_dealer(&dealer, context, bound, server.public, &friend, MESSAGE_MAX));
@@ -440,6 +446,7 @@ static void test_keys_refused(void **state)
         socket_connect_dealer(&dealer, context, bound, server.public, &stranger, MESSAGE_MAX));
     assert_echo(router, dealer);
     assert_string_equal(socket_user(router), stranger.public);
+    assert_int_equal(socket_losses(router).admitted, 2);
     close_both(&router, &dealer);
 }
 

@@ -32,6 +32,7 @@ int main(void)
     expect(ending_agree(world, mine, END_MODEL) == END_INTERNAL, "memory is nobody's mistake");
 
     expect(ending_of(DID_OK, END_USAGE) == END_DONE, "nothing wrong");
+    expect(ending_of(DID_EFULL, END_USAGE) == END_INTERNAL, "nor is a full disk");
     expect(ending_of(DID_EIO, END_MODEL) == END_MODEL, "the usual name");
     expect(ending_of(DID_EPEER, END_USAGE) == END_PEER, "a lost peer is one everywhere");
     status all = comm_agree(world, failures ? status_fail(DID_EINVAL, "failed") : DID_OK);

@@ -64,6 +64,27 @@ generate 2 --output "$work/out" --state "$small/state" || complain "with room ag
 cmp -s <(sort "$work/whole") <(sort "$work/out") || complain "other bytes with room again"
 "$did" fsck --state "$small/state" --output "$work/out" >"$work/found" || complain "fsck: $(cat "$work/found")"
 
+# There is no room from the start, for the state file or for the output.
+full() { head -c 1m /dev/zero >"$small/fill" 2>/dev/null; }
+umount "$small"
+mount -t tmpfs -o size=100k none "$small"
+full
+for ranks in 1 2; do
+    generate $ranks --output "$work/never" --state "$small/state"
+    one_sentence $? 'state file .*\(full\|No space\)'
+done
+rm -f "$small/fill"
+cp "$work/out" "$small/out"
+sed -i '$d' "$small/out"
+full
+generate 2 --output "$small/out" --state "$work/state-of-out"
+[ $? = 2 ] || complain "an output that the state file does not know: $(cat "$work/said")"
+cp "$work/state" "$work/state-of-later"
+generate 2 --output "$small/new" --state "$work/state-of-later"
+one_sentence $? 'output .*No space'
+"$did" serve --state "$small/state" --bind "ipc://$small/front" --quiet 2>"$work/said"
+one_sentence $? '\(full\|No space\|mode\)'
+
 # The service: what was acknowledged before the disk was full is there afterwards.
 umount "$small"
 mount -t tmpfs -o size=300k none "$small"

@@ -16,7 +16,7 @@ static void test_codes(void **state)
     (void)state;
     assert_int_equal(DID_OK, 0);
     assert_true(DID_OK < DID_EINVAL && DID_EINVAL < DID_EFORMAT && DID_EFORMAT < DID_ENOMEM);
-    assert_true(DID_ENOMEM < DID_EIO && DID_EIO < DID_EPEER);
+    assert_true(DID_ENOMEM < DID_EFULL && DID_EFULL < DID_EIO && DID_EIO < DID_EPEER);
     assert_string_equal(status_text(DID_OK), "ok");
     assert_string_equal(status_text(DID_ENOMEM), "out of memory");
     assert_string_equal(status_text(DID_EPEER), "a rank is gone or out of step");

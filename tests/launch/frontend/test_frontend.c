@@ -356,9 +356,9 @@ static void a_full_disk(void **state)
     crew      c = one_leader(f, 0);
     crew_start(&c);
     crew_join(&c);
-    assert_int_equal(c.outcome, DID_EIO);
+    assert_int_equal(c.outcome, DID_EFULL);
     assert_non_null(strstr(c.why, "/dev/full"));
-    assert_int_equal(frontend_close(&front, NULL), DID_EIO);
+    assert_int_equal(frontend_close(&front, NULL), DID_EFULL);
     assert_non_null(strstr(status_message(), "output /dev/full: cannot write"));
 }
 

@@ -33,7 +33,7 @@ static void *turn(void *context)
 static void open_desk(fixture *f)
 {
     desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3,
-                       .message_max = 1 << 20};
+                       .message_max = 8 << 20};
     f->quit = false;
     if (desk_open(&f->desk, &s) != DID_OK) fail_msg("%s", status_message());
     assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
@@ -78,7 +78,7 @@ static int tear_down(void **state)
 static socket *guest(fixture *f)
 {
     socket *s;
-    if (socket_connect_dealer(&s, f->context, f->endpoint, NULL, NULL, 1 << 20) != DID_OK)
+    if (socket_connect_dealer(&s, f->context, f->endpoint, NULL, NULL, 8 << 20) != DID_OK)
         fail_msg("%s", status_message());
     return s;
 }
@@ -105,7 +105,7 @@ static void hears(socket *s, const char *type, const char *part)
     char  text[2000] = "";
     assert_int_equal(socket_recv(s, 20000, frames, &n), DID_OK);
     for (int i = 1; i < n; i++) {
-        strncat(text, frames[i].data, frames[i].size < 400 ? frames[i].size : 400);
+        strncat(text, frames[i].data, frames[i].size < 900 ? frames[i].size : 900);
         strcat(text, " ");
     }
     if (strncmp(text, type, strlen(type)) != 0 || !strstr(text, part))
@@ -210,6 +210,73 @@ static void late(void **state)
     hears(s, "ack", "\"serial\":1,\"epoch\":1");
     say(s, "ready", "{\"room\":1}", NULL, NULL);
     hears(s, "idle", "");
+    socket_close(&s);
+}
+
+#define BEAT(pass_s)                                                                      \
+    "{\"holding\":[[1,1]],\"drafting\":1,\"refining\":0,\"drawn\":5,\"passes\":1,\"nfe\":1," \
+    "\"pass_s\":" pass_s "}"
+
+/* Who has passes of 0.3 s may be silent for ten of them, and no longer. */
+static void long_passes(void **state)
+{
+    fixture *f = *state;
+    socket  *s = guest(f);
+    say(s, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
+    hears(s, "taken", "\"added\":1");
+    say(s, "hello", HELLO, NULL, NULL);
+    hears(s, "welcome", "");
+    say(s, "ready", "{\"room\":1}", NULL, NULL);
+    hears(s, "work {\"serial\":1,\"epoch\":1", "");
+    say(s, "progress", BEAT("0.3"), NULL, NULL);
+    usleep(2000000); /* the lease alone is 0.6 s */
+    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
+    hears(s, "state", "\"drafting\":1");
+    usleep(2000000);
+    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
+    hears(s, "state", "\"queued\":1");
+    socket_close(&s);
+}
+
+/* Three worlds fall silent with it: it is set aside, and its record says why. */
+static void set_aside(void **state)
+{
+    fixture *f = *state;
+    char     part[64];
+    socket  *client = guest(f);
+    say(client, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
+    hears(client, "taken", "\"added\":1");
+    for (int i = 1; i <= 3; i++) {
+        socket *world = guest(f);
+        say(world, "hello", HELLO, NULL, NULL);
+        hears(world, "welcome", "");
+        say(world, "ready", "{\"room\":1}", NULL, NULL);
+        snprintf(part, sizeof part, "work {\"serial\":1,\"epoch\":%d", i);
+        hears(world, part, "");
+        socket_close(&world);
+        usleep(1200000);
+    }
+    say(client, "status", "{\"job\":\"j\"}", NULL, NULL);
+    hears(client, "state", "\"failed\":1");
+    say(client, "results", "{\"job\":\"j\",\"after\":0,\"room\":1}", NULL, NULL);
+    hears(client, "records", "the worlds that had it were lost");
+    socket_close(&client);
+}
+
+/* A body of five megabytes is not even read. */
+static void too_large(void **state)
+{
+    fixture *f = *state;
+    socket  *s = guest(f);
+    size_t   size = MESSAGE_BODY_MAX + 1;
+    char    *body = malloc(size + 1);
+    memset(body, ' ', size);
+    body[size] = '\0';
+    say(s, "status", body, NULL, NULL);
+    hears(s, "error", "expected at most 4194304");
+    say(s, "status", "{}", NULL, NULL);
+    hears(s, "state", "\"malformed\":1");
+    free(body);
     socket_close(&s);
 }
 
@@ -321,6 +388,8 @@ int main(void)
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
                                        WITH_DESK(fair), WITH_DESK(late),
+                                       WITH_DESK(long_passes), WITH_DESK(set_aside),
+                                       WITH_DESK(too_large),
                                        WITH_DESK(nonsense), WITH_DESK(news),
                                        cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,20 @@ desk=$!
 [ "$(wc -l <"$work/nineteen")" = 19 ] && ! grep -q lenkth "$work/nineteen" || complain "a damaged record was used"
 grep -q 'the standing of document "d7" sample 0 is damaged and not used' "$work/said" ||
     complain "nobody said what was damaged: $(cat "$work/said")"
+# A file from before the damage is proven when that document is there again, and not before.
+cp "$work/whole" "$work/before"
+"$did" results "${at[@]}" --job drill --output "$work/before" --quiet 2>"$work/refused" && complain "a file that cannot be proven"
+grep -q 'generates it again; 1 documents are unfinished, and with --follow' "$work/refused" ||
+    complain "not told what to do: $(cat "$work/refused")"
+"$did" results "${at[@]}" --job drill --follow --output "$work/before" --quiet 2>>"$work/said" &
+follower=$!
+timeout 100 mpirun --oversubscribe -n 1 "$did" work --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" \
+    "${at[@]}" --idle-exit 1 --quiet 2>>"$work/said" || complain "a world that mends"
+wait $follower || complain "a file from before the damage is not gone on with"
+cmp -s "$work/whole" "$work/before" || complain "a file from before the damage was changed"
+"$did" results "${at[@]}" --job drill --output "$work/nineteen" --quiet 2>>"$work/said" || complain "the last record"
+cmp -s <(sort "$work/whole") <(sort "$work/nineteen") || complain "another record than before the damage"
+
 "$did" generate --state "$work/state" --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" -n 1 \
     --output "$work/none" --quiet 2>"$work/refused" && complain "a job in a file that is in use"
 grep -q 'in use by another process' "$work/refused" || complain "in use: $(cat "$work/refused")"

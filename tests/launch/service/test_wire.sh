@@ -61,7 +61,8 @@ def ask(s, word, body, *text):
 alice, bob, world, mallory = (key(f) for f in (keys + "/alice.key", keys + "/bob.key", keys + "/world.key", others + "/mallory.key"))
 server = alice["server"]
 a, b, w = (door(zmq.DEALER, k) for k in (alice, bob, world))
-refused = lambda: ask(a, "status", {})[1]["refused"]
+state = lambda: ask(a, "status", {})[1]
+refused = lambda: state()["refused"]
 
 # Words that a key may not say.
 for word in "hello ready checkpoint progress result put_down refuse bye".split():
@@ -84,9 +85,8 @@ check(ask(b, "cancel", {"job": "mine"})[1]["documents"] == 1, "bob cancels his o
 check(ask(a, "status", {})[1]["jobs"][0]["queued"] == 2, "alice's are untouched")
 
 # Strangers: no key, a key that is not on the list; on both sockets.
-state = ask(a, "status", {})[1]
-news = address.rsplit(":", 1)[0] + ":" + state["progress"].rsplit(":", 1)[1]
-before = refused()["handshakes"]
+news = address.rsplit(":", 1)[0] + ":" + state()["progress"].rsplit(":", 1)[1]
+before = refused()
 deaf = [door(zmq.SUB, None, news), door(zmq.SUB, mallory, news), door(zmq.DEALER, None), door(zmq.DEALER, mallory)]
 for s in deaf[2:]:
     try: say(s, "status", {})
@@ -108,7 +108,11 @@ try:
     while idle.recv(4096): pass
 except ConnectionResetError: pass
 except socket.timeout: bad.append("who says nothing is kept")
-check(refused()["handshakes"] > before, "handshakes that failed are counted")
+now = refused()
+check(now["strangers"] > before["strangers"], "keys that are not on the list are counted")
+check(now["foreign"] > before["foreign"], "who has no key is counted, and who is no ZeroMQ")
+check(now["broken"] > before["broken"], "who never finishes a handshake is counted")
+check(now["handshakes"] == now["strangers"] + now["foreign"] + now["broken"], "the kinds make up the sum")
 
 # What is not understood, each with an answer.
 was = refused()
@@ -126,19 +130,24 @@ check(now["malformed"] - was["malformed"] == 7 and now["unknown"] - was["unknown
 # A frame that is too large ends the connection and nothing else.
 big = door(zmq.DEALER, bob)
 ask(big, "status", {})
-was = refused()["connections"]
+was = state()
 say(big, "submit", {"job": "big", "terms": {}}, b"x" * (2 << 20))
 time.sleep(1)
-check(refused()["connections"] > was, "who sends too much is not cut off")
+now = state()
+check(now["refused"]["connections"] == was["refused"]["connections"] + 1, "who sends too much is not cut off, or not counted")
+check(now["refused"]["handshakes"] == was["refused"]["handshakes"], "who sends too much is no stranger")
 big.close()
 
 # Two of one name: the second is not heard, the first not harmed.
 one = door(zmq.DEALER, alice, name=b"twin")
 check(ask(one, "status", {})[0] == "state", "a guest with a name of its own")
+was = state()["guests"]
 two = door(zmq.DEALER, bob, name=b"twin")
 say(two, "results", {"job": "mine", "after": 0, "room": 1})
 kind, body = hear(two, 1500)
 check(kind is None or kind == "error", "two of one name: the second heard %s" % kind)
+now = state()["guests"]
+check(now["admitted"] > was["admitted"] and now["here"] > was["here"], "the second of two is not counted as a guest: %s, then %s" % (was, now))
 check(not one.poll(0), "the first of two heard what the second asked for")
 check(ask(one, "status", {})[1]["jobs"][0]["job"] == "mine", "the first of two is still itself")
 

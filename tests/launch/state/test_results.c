@@ -123,7 +123,7 @@ static void no_room(void **state)
     (void)state;
     results *r;
     assert_int_equal(results_open(&r, "/dev/full"), DID_OK);
-    assert_int_equal(results_append(r, "one"), DID_EIO);
+    assert_int_equal(results_append(r, "one"), DID_EFULL);
     assert_non_null(strstr(status_message(), "/dev/full"));
     assert_int_equal(results_close(&r), DID_OK);
     assert_int_equal(results_open(&r, "/nowhere/out"), DID_EIO);
