@@ -16,7 +16,7 @@ static size_t cache_bytes(const kvcache *c)
 
 static size_t work_bytes(const model *m, const stand_size *size, int tp)
 {
-    return forward_workspace_bytes(m, size->rows, size->length + size->rows, tp);
+    return forward_workspace_bytes(m, size->rows, size->length + size->rows, 0, tp);
 }
 
 size_t stand_bytes(const geometry *g, int tp, precision p, const stand_size *size)
@@ -45,7 +45,8 @@ status stand_open(stand *s, const char *dir, const geometry *g, const grid *on, 
     memset(s->memory.base, 0, s->memory.size);
     s->cache.base = arena_take(&s->memory, bytes);
     batch_open(&s->batch, size->rows, &s->batch_memory);
-    s->place = (forward_place){&s->model, &s->cache, k, &s->memory, &s->timing, on->row};
+    s->place = (forward_place){&s->model, &s->cache, k, &s->memory, &s->timing, on->row,
+                                NULL};
     return DID_OK;
 }
 

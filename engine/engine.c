@@ -112,7 +112,7 @@ static engine_memory measure(const engine_settings *s, const model *models)
         size_t embedding, all = model_bytes(&models[i], s->folded, &embedding);
         size_t forward = forward_workspace_bytes(
             &models[i], rows_max(s, models), longest_segment(s, models) + models[i].geometry.length,
-            shape_of(s).cols);
+            0, shape_of(s).cols);
         m.weights += all - embedding;
         m.embedding += embedding;
         if (forward > workspace) workspace = forward;

@@ -33,12 +33,12 @@ bool score_fits(document *d, const rules *by)
 {
     const stage *s = &d->stage[d->at];
     int          window = by->window[s->model], ring = by->cache->tiles * KEY_TILE;
-    int          room = window < ring ? window : ring, span = d->length;
-    if (s->work == WORK_SCORE && span > window) span = window; /* the rest in further windows */
-    if (span <= room) return true;
+    int          room = window < ring ? window : ring, most = d->length;
+    if (s->work == WORK_SCORE && most > window) most = window; /* the rest in further windows */
+    if (most <= room) return true;
     d->finish = FINISH_FAILED;
     snprintf(d->reason, sizeof d->reason,
-             "stage %d: %d positions are to be measured at once, %d can be", d->at, span, room);
+             "stage %d: %d positions are to be measured at once, %d can be", d->at, most, room);
     return false;
 }
 

@@ -89,7 +89,7 @@ void attention_apply(float *out, const pass *p, const projections *in, int layer
         const segment *s = &p->segments[i];
         int            row = in->asked_only ? s->ask : s->row;
         int            rows = in->asked_only ? s->n_asks : s->len;
-        if (rows == 0) continue;
+        if (rows == 0 || pass_spanned(s)) continue;
         for (int head = 0; head < shape->heads; head++) {
             size_t at = (size_t)head * (size_t)shape->head_size;
             attend(out + (size_t)row * (size_t)stride + at, stride,

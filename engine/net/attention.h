@@ -26,8 +26,8 @@ size_t attention_scratch_bytes(int rows, int window, size_t tile_bytes);
 void attention_commit(const pass *p, const projections *in, int layer, const kvshape *shape,
                       const kvcache *cache, const kernels *k);
 
-/* out[rows or asks, heads * head_size]: attention of every query row of the pass. Commits and
- * patches of this layer must have been written. Local. */
+/* out[rows or asks, heads * head_size]: attention of every query row of the pass but those of spanned
+ * segments (spanned.h). Commits and patches of this layer must have been written. Local. */
 void attention_apply(float *out, const pass *p, const projections *in, int layer,
                      const kvshape *shape, const kvcache *cache, arena *scratch, const kernels *k);
 

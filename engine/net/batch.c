@@ -25,7 +25,7 @@ size_t batch_bytes(int rows_max)
 void batch_open(batch *b, int rows_max, arena *from)
 {
     size_t n = (size_t)rows_max;
-    *b = (batch){.rows_max = rows_max};
+    *b = (batch){.rows_max = rows_max, .rows = 1};
     b->pass.segments = arena_take(from, n * sizeof *b->pass.segments);
     b->pass.token = arena_take(from, n * sizeof *b->pass.token);
     b->pass.position = arena_take(from, n * sizeof *b->pass.position);
@@ -34,10 +34,43 @@ void batch_open(batch *b, int rows_max, arena *from)
     b->wire = arena_take(from, wire_bytes(rows_max, rows_max, rows_max));
 }
 
+void batch_team(batch *b, int rows)
+{
+    assert(rows > 0 && rows <= PORTION_ROWS_MAX);
+    b->rows = rows;
+}
+
 void batch_begin(batch *b, int model)
 {
+    memset(b->load, 0, sizeof b->load);
     b->pass.model = model;
     b->pass.n_segments = b->pass.n_rows = b->pass.n_asks = 0;
+}
+
+/* Where the longest part of a segment goes that any row may have. */
+static int idlest(const batch *b)
+{
+    int row = 0;
+    for (int r = 1; r < b->rows; r++)
+        if (b->load[r] < b->load[row]) row = r;
+    return row;
+}
+
+bool batch_fits(const batch *b, int slot, int first, int len, int room)
+{
+    int limit = room + b->load[slot % b->rows], home = idlest(b);
+    for (int r = 0; r < b->rows; r++) {
+        int part = portion_part(first, len, home, b->rows, r).len;
+        if (part > 0 && b->load[r] + part > limit) return false;
+    }
+    return true;
+}
+
+/* The newest segment has its rows: who evaluates them? */
+static void settle(batch *b, segment *s)
+{
+    s->home = s->slot < 0 ? idlest(b) : s->slot % b->rows;
+    for (int r = 0; r < b->rows; r++) b->load[r] += portion_rows(s, b->rows, r);
 }
 
 segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *token, int first,
@@ -55,6 +88,7 @@ segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *tok
                    .ask = p->n_asks};
     memcpy(p->token + p->n_rows, token, (size_t)len * sizeof *token);
     p->n_rows += len;
+    settle(b, s);
     return s;
 }
 
@@ -77,6 +111,7 @@ segment *batch_patch(batch *b, int slot, const int32_t *token, const bool *wante
     }
     s->len = p->n_rows - s->row;
     assert(s->len > 0);
+    settle(b, s);
     return s;
 }
 
@@ -122,13 +157,13 @@ static void pack(batch *b, int packing)
     move(at, p->asks, (size_t)p->n_asks * sizeof *p->asks, packing);
 }
 
-status batch_share(batch *b, verb *word, comm *row)
+status batch_share(batch *b, verb *word, comm *team)
 {
-    if (comm_size(row) == 1) return DID_OK;
+    if (comm_size(team) == 1) return DID_OK;
     pass     *p = &b->pass;
-    int       leads = comm_rank(row) == 0;
+    int       leads = comm_rank(team) == 0;
     plan_head h = {(int32_t)*word, p->model, p->n_segments, p->n_rows, p->n_asks};
-    TRY(comm_await(row, &h, sizeof h, 0, EV_PLAN));
+    TRY(comm_await(team, &h, sizeof h, 0, EV_PLAN));
     *word = (verb)h.word;
     if (h.word != VERB_RUN) return DID_OK;
     p->model = h.model;
@@ -136,7 +171,7 @@ status batch_share(batch *b, verb *word, comm *row)
     p->n_rows = h.n_rows;
     p->n_asks = h.n_asks;
     if (leads) pack(b, 1);
-    TRY(comm_broadcast(row, b->wire, wire_bytes(h.n_segments, h.n_rows, h.n_asks), 0, EV_PLAN));
+    TRY(comm_broadcast(team, b->wire, wire_bytes(h.n_segments, h.n_rows, h.n_asks), 0, EV_PLAN));
     if (!leads) pack(b, 0);
     return DID_OK;
 }

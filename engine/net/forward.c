@@ -32,7 +32,7 @@ typedef struct activations {
     int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
         columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = (m)->vocab.len
 
-size_t forward_workspace_bytes(const model *m, int rows, int window, int ranks)
+size_t forward_workspace_bytes(const model *m, int rows, int window, int wide, int ranks)
 {
     DIMENSIONS(m);
     size_t bytes = 0, T = (size_t)rows;
@@ -40,6 +40,7 @@ size_t forward_workspace_bytes(const model *m, int rows, int window, int ranks)
     WORKSPACE(X)
 #undef X
     size_t attention = attention_scratch_bytes(rows, window, m->kv.tile_bytes);
+    if (wide > 0) attention += spanned_scratch_bytes(wide, m->kv.tile_bytes);
     size_t vocabulary = vocabulary_scratch_bytes(words, ranks);
     size_t products = model_scratch_bytes(m, rows);
     size_t most = attention > vocabulary ? attention : vocabulary;
@@ -224,12 +225,27 @@ static void keep_asked(const run *r, void *x, size_t bytes)
                 bytes);
 }
 
-static void attend(run *r, const projections *in, int layer)
+/* While what other rows hold is on its way, the segments that need nothing of it. */
+static status attend_all(run *r, const projections *in, int layer, double *waited)
 {
     const model *m = r->m;
+    spanned     *s = r->at->spanned;
     attention_commit(r->p, in, layer, &m->kv, r->at->cache, r->k);
+    if (s) TRY(spanned_begin(s, r->p, in, &m->kv, r->at->workspace, r->k));
     attention_apply(r->a.heads, r->p, in, layer, &m->kv, r->at->cache, r->at->workspace, r->k);
+    return s ? spanned_end(s, r->a.heads, waited) : DID_OK;
+}
+
+static status attend(run *r, const projections *in, int layer)
+{
+    double waited = 0;
+    size_t mark = arena_mark(r->at->workspace);
+    TRY(attend_all(r, in, layer, &waited));
+    arena_release(r->at->workspace, mark);
+    r->at->timing->seconds[SECTION_WIRE] += waited;
+    r->since += waited;
     lap(r, SECTION_ATTENTION);
+    return DID_OK;
 }
 
 /* Q, K and V of all rows. */
@@ -247,8 +263,7 @@ static status project(run *r, int layer)
                       .v = r->a.qkv + 2 * mine,
                       .q_stride = stride,
                       .kv_stride = stride};
-    attend(r, &in, layer);
-    return DID_OK;
+    return attend(r, &in, layer);
 }
 
 /* K and V of all rows, since others attend to them; Q and everything after it of asked rows only. */
@@ -277,8 +292,7 @@ static status project_last(run *r, int layer)
                       .q_stride = mine,
                       .kv_stride = 2 * mine,
                       .asked_only = true};
-    attend(r, &in, layer);
-    return DID_OK;
+    return attend(r, &in, layer);
 }
 
 /* One layer, on my heads and my columns. */

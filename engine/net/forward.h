@@ -11,6 +11,7 @@
 #include "kvcache.h"
 #include "model.h"
 #include "pass.h"
+#include "spanned.h"
 
 /* Where a pass spends its time. */
 #define SECTION_MAP(X)           \
@@ -39,16 +40,19 @@ typedef struct forward_place {
     arena         *workspace;
     timing        *timing;
     comm          *row;
+    spanned       *spanned;  /* where passes may hold spanned segments; else NULL */
 } forward_place;
 
 /* Bytes of workspace for passes of up to `rows` rows in which one segment sees up to `window`
- * positions, on a row of `ranks` ranks. */
-size_t forward_workspace_bytes(const model *split, int rows, int window, int ranks);
+ * positions, on a row of `ranks` ranks; where segments are spanned, such ones of up to `wide`
+ * positions, else 0. */
+size_t forward_workspace_bytes(const model *split, int rows, int window, int wide, int ranks);
 
 /* The longest vector comm_sum will be given, floats. */
 size_t forward_sum_floats(const model *split, int rows);
 
-/* Run `p` and answer its asks: answers[p->n_asks]. Collective over place->row. */
+/* Run `p` and answer its asks: answers[p->n_asks]. Collective over place->row, and where segments are
+ * spanned over the rows that have a part of them. */
 status forward(answer *answers, const pass *p, const forward_place *place);
 
 /* The logits of the asked rows, [n_asks, my vocabulary], instead of answers: for checking against

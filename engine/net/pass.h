@@ -5,12 +5,14 @@
  *
  * A COMMIT writes its rows' keys and values into the document's cache slot, layer by layer and
  * before attention, so that a later segment of the same pass already sees them. A PROBE keeps its
- * own to itself and forgets them. A PATCH writes those of rows anywhere in [from, to) and sees all of
+ * own to itself and forgets them. One of which nothing is cached may be spanned: rows of ranks hold a
+ * part of it each, and every part sees the whole (portion.h). A PATCH writes those of rows anywhere in [from, to) and sees all of
  * [from, to) as the slot then holds it: what it did not write is as old as it is. Logits exist only
  * for rows somebody asks about. */
 #ifndef DID_PASS_H
 #define DID_PASS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum { SEGMENT_PROBE, SEGMENT_COMMIT, SEGMENT_PATCH } segment_kind;
@@ -22,7 +24,8 @@ typedef struct segment {
     int32_t from;           /* first visible position */
     int32_t row;            /* where its rows begin in the pass */
     int32_t ask, n_asks;    /* its part of the list of asks; a COMMIT has some only when it scores */
-    int32_t to;             /* PATCH: one past the last visible position */
+    int32_t to;             /* PATCH, spanned PROBE: one past the last visible position; else 0 */
+    int32_t home;           /* the row of the team that has the slot, or the first part */
 } segment;
 
 typedef enum { ASK_DRAW, ASK_SCORE } ask_kind;
@@ -56,6 +59,12 @@ typedef struct pass {
     int32_t *position;  /* [n_rows] absolute; of rows of a PATCH only */
     ask     *asks;      /* [n_asks] */
 } pass;
+
+/* Is this a part of a probe, the others being held by other rows? Local. */
+static inline bool pass_spanned(const segment *s)
+{
+    return s->kind == SEGMENT_PROBE && s->to > 0;
+}
 
 /* The absolute position of row j of a segment. Local. */
 static inline int pass_position(const pass *p, const segment *s, int j)

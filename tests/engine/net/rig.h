@@ -54,7 +54,7 @@ static inline status rig_open_on(rig *r, const char *dir, comm *world, int high,
     r->cache = (kvcache){.slots = RIG_SLOTS, .tiles = kvcache_tiles(length, g.length)};
     r->cache.slot_bytes = kvcache_slot_bytes(&r->model.kv, r->cache.tiles);
     size_t cache = arena_round(RIG_SLOTS * r->cache.slot_bytes);
-    size_t work = forward_workspace_bytes(&r->model, rows, length + rows, team);
+    size_t work = forward_workspace_bytes(&r->model, rows, length + rows, rows, team);
     TRY(arena_open(&r->memory, cache + work + 64));
     /* Not-a-number everywhere: whoever reads what nobody wrote shows it. */
     memset(r->memory.base, 0xff, r->memory.size);
@@ -63,7 +63,8 @@ static inline status rig_open_on(rig *r, const char *dir, comm *world, int high,
     batch_open(&r->batch, rows, &r->batch_memory);
     batch_begin(&r->batch, 0);
     TRY(comm_reserve(r->grid.row, forward_sum_floats(&r->model, rows)));
-    r->place = (forward_place){&r->model, &r->cache, k, &r->memory, &r->timing, r->grid.row};
+    r->place = (forward_place){&r->model, &r->cache, k, &r->memory, &r->timing, r->grid.row,
+                                NULL};
     return DID_OK;
 }
 

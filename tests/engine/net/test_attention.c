@@ -65,7 +65,7 @@ static void add(scene *s, segment_kind kind, int slot, int first, int len, int f
 {
     pass *p = &s->pass;
     p->segments[p->n_segments++] = (segment){(int32_t)kind, slot, first, len, from, p->n_rows,
-                                             p->n_asks, 0, 0};
+                                             p->n_asks, 0, 0, 0};
     for (int i = 0; i < len; i++)
         for (int j = 0; j < 3 * MINE; j++) {
             float x = made_up_normal(&s->seed);
