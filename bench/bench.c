@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_calibrate.h"
 #include "bench_collectives.h"
 #include "bench_documents.h"
 #include "bench_kernels.h"
@@ -43,6 +44,10 @@ static const struct bench {
                        bench_layouts,
                        {5, 25, 0.003, 0, false},
                        {3, 5, 0.0003, 0, false}},
+    [BENCH_CALIBRATE] = {bench_calibrate_check,
+                         bench_calibrate,
+                         {2, 9, 0.0005, 0, false},
+                         {1, 1, 0.00001, 0, false}},
 };
 
 /* What a calibration may cost, and the most it walks through. */
@@ -136,7 +141,8 @@ static void tell_peaks(table *t, const peaks *p)
 static status measure_all(ground *on, const knobs *k, int argc, char *const *argv)
 {
     tell_run(on->table, on->world, argc, argv);
-    if (k->what == BENCH_COLLECTIVES) return benches[k->what].run(on); /* no peak limits a message */
+    /* No peak limits a message, and a calibration measures what it needs. */
+    if (k->what == BENCH_COLLECTIVES || k->what == BENCH_CALIBRATE) return benches[k->what].run(on);
     log_say("bench", "measuring what this machine can do at most");
     TRY(peaks_measure(&on->peaks, (size_t)(k->quick ? PEAKS_BYTES_QUICK : PEAKS_BYTES),
                       k->quick ? &PEAKS_QUICK : &PEAKS_USUAL, on->world));

@@ -26,7 +26,8 @@ enum {
     S = 1 << BENCH_SWEEP,
     C = 1 << BENCH_COLLECTIVES,
     L = 1 << BENCH_LAYOUTS,
-    ALL = K | P | D | S | C | L
+    M = 1 << BENCH_CALIBRATE,
+    ALL = K | P | D | S | C | L | M
 };
 enum { MANY = 1 << 20 };
 
@@ -37,6 +38,9 @@ static const knob table[] = {
      "a few seconds on small shapes: does everything still work?"},
     {"json", KNOB_TEXT, "FILE", NULL, NULL, ALL, 0, 0, AT(json),
      "write every line as a JSON object too; the file is begun anew"},
+    {"output", KNOB_TEXT, "FILE", NULL, NULL, M, 0, 0, AT(output),
+     "where the calibration is kept; without it where DID_CALIBRATION says, or "
+     "~/.config/did/calibration.json"},
     {"geometry", KNOB_TEXT, "LIST", "small,tiny", "tiny", K, 0, 0, AT(geometry),
      "whose shapes: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a large "
      "one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
@@ -104,6 +108,8 @@ static const knob table[] = {
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", D, 0, 3600, AT(line_s),
      "time for a line; each is run once at least"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "0.01", "0.0005", M, 0, 3600, AT(line_s),
+     "time for a point of a curve"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", C, 0, 3600, AT(line_s), "time for a line"},
 };
 
@@ -118,6 +124,7 @@ static const struct bench_name {
     [BENCH_SWEEP] = {"sweep", "many settings at once, beside one after another"},
     [BENCH_COLLECTIVES] = {"collectives", "what ranks say to each other, beside MPI's own sum"},
     [BENCH_LAYOUTS] = {"layouts", "a linear layer as --layout 1d and as --layout 2d has it"},
+    [BENCH_CALIBRATE] = {"calibrate", "what this machine can do, kept in a file for predictions"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -237,7 +244,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
         }
     return status_fail(DID_EINVAL,
                        "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
-                       "collectives or layouts",
+                       "collectives, layouts or calibrate",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -313,8 +320,8 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents|sweep|collectives|layouts [options]\n"
-                "       (under mpirun for several ranks)\n\n"
+                "usage: did bench kernels|passes|documents|sweep|collectives|layouts|calibrate\n"
+                "       [options]        (under mpirun for several ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");
     for (int i = 0; i < BENCH_COUNT; i++)

@@ -15,6 +15,7 @@ typedef enum {
     BENCH_SWEEP,
     BENCH_COLLECTIVES,
     BENCH_LAYOUTS,
+    BENCH_CALIBRATE,
     BENCH_COUNT
 } bench_kind;
 
@@ -28,7 +29,7 @@ typedef struct counts {
 typedef struct knobs {
     bench_kind  what;
     bool        quick;
-    const char *json, *geometry, *model, *kernels, *only; /* NULL where nobody said */
+    const char *json, *geometry, *model, *kernels, *only, *output; /* NULL where nobody said */
     const char *precision;                                /* "f32", "bf16" or both, "f32,bf16" */
     int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,
         of, width;

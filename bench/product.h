@@ -19,4 +19,7 @@ typedef struct product_shape {
 status product_open(exercise *x, const kernels *k, const product_shape *shape, int rows,
                     size_t rotate_bytes, int seed);
 
+/* From here on a call is of the first `rows` rows, no more than it was opened with. Local. */
+void product_rows(exercise *x, int rows);
+
 #endif

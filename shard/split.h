@@ -8,6 +8,10 @@ typedef struct span {
     int first, len;
 } span;
 
+/* The units in which MLP columns and vocabulary are dealt out: multiples that every vector width
+ * divides. Heads are dealt out one by one. */
+enum { SPLIT_MLP = 32, SPLIT_VOCAB = 16 };
+
 /* Part `i` of `parts` of [0, total), cut at multiples of `unit`; larger parts come first; the last
  * part takes the remainder below a unit. A part may be empty when there are fewer units than parts.
  * Local. */

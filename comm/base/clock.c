@@ -19,6 +19,13 @@ double clock_seconds(void)
     return 1e-9 * (double)(now - atomic_load(&zero));
 }
 
+double clock_work_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 void clock_sleep(double seconds)
 {
     struct timespec t = {.tv_sec = (time_t)seconds};

@@ -9,15 +9,12 @@
 #include "manifest.h"
 #include "places.h"
 
-/* The unit in which MLP columns are dealt out: a multiple that every vector width divides. */
-enum { MLP_UNIT = 32, VOCAB_UNIT = 16 };
-
 void model_split(model *m, const geometry *g, int r, int size)
 {
     *m = (model){.geometry = *g};
     m->heads = split_part(g->n_heads, 1, size, r);
-    m->mlp = split_part(g->d_mlp, MLP_UNIT, size, r);
-    m->vocab = split_part(g->vocab, VOCAB_UNIT, size, r);
+    m->mlp = split_part(g->d_mlp, SPLIT_MLP, size, r);
+    m->vocab = split_part(g->vocab, SPLIT_VOCAB, size, r);
     m->kv = (kvshape){g->n_layers, m->heads.len, g->head_size, 0};
     model_choose(m, PRECISION_F32);
 }
@@ -60,12 +57,12 @@ static span head_part(const model *m, int r)
 
 static span mlp_part(const model *m, int r)
 {
-    return split_part(m->geometry.d_mlp, MLP_UNIT, mesh_size(m->mesh), r);
+    return split_part(m->geometry.d_mlp, SPLIT_MLP, mesh_size(m->mesh), r);
 }
 
 static span vocab_part(const model *m, int r)
 {
-    return split_part(m->geometry.vocab, VOCAB_UNIT, mesh_size(m->mesh), r);
+    return split_part(m->geometry.vocab, SPLIT_VOCAB, mesh_size(m->mesh), r);
 }
 
 static whole whole_of(const model *m, int shape)

@@ -72,6 +72,24 @@ EOF
 collectives "${two[@]}" collectives
 collectives mpirun -n 3 "$DID" bench collectives
 
+# What this machine can do: a file that says so, with nothing INVALID on the way.
+for launch in "" "mpirun -n 2"; do
+    $launch "$DID" bench calibrate --quick --output "$scratch/kept/calibration.json" \
+        --json "$scratch/json" >"$scratch/shown" 2>"$scratch/said" ||
+        complain "$launch calibrate: exit code $?: $(cat "$scratch/said")"
+    grep INVALID "$scratch/shown" && complain "$launch calibrate: found something INVALID"
+    python3 - "$scratch/json" "$scratch/kept/calibration.json" <<'EOF' || complain "calibrate: not right"
+import json, sys
+lines = [line for line in map(json.loads, open(sys.argv[1])) if line["kind"] == "calibration"]
+assert len([line for line in lines if line["op"] == "linear"]) == 56, len(lines)
+kept = json.load(open(sys.argv[2]))
+assert kept["calibration"] == 1 and kept["hash"] and kept["cpus"] >= 1
+assert (kept["together"]["ranks"] == 2) == any(line["op"] == "sum" for line in lines)
+assert all(x > 0 for x in kept["alone"]["f32"]["linear near 768x768"])
+EOF
+    rm -r "$scratch/kept"
+done
+
 # refused WORDS...: code 2, one sentence.
 refused() {
     "$DID" bench "$@" >"$scratch/shown" 2>"$scratch/said"
@@ -87,6 +105,7 @@ refused kernels --kernels blas --precision bf16
 refused passes --precision f16
 refused kernels --tp 2
 refused collectives
+HOME= XDG_CONFIG_HOME= DID_CALIBRATION= refused calibrate
 refused collectives --kernels ref
 refused passes --tp 2
 refused passes --context 4

@@ -39,12 +39,23 @@ static void test_sleep(void **state)
     clock_sleep(0);
 }
 
+/* Who sleeps has no work. */
+static void test_work(void **state)
+{
+    (void)state;
+    double before = clock_work_seconds(), began = clock_seconds();
+    clock_sleep(0.05);
+    assert_true(clock_work_seconds() - before < 0.04);
+    while (clock_work_seconds() - before < 0.01) assert_true(clock_seconds() - began < 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_starts_at_zero),
         cmocka_unit_test(test_never_goes_back),
         cmocka_unit_test(test_sleep),
+        cmocka_unit_test(test_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
