@@ -1,0 +1,85 @@
+#include "run.h"
+
+#include "clock.h"
+
+#define DIMENSIONS(m)                                                                        \
+    int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
+        columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = (m)->vocab.len
+
+size_t run_bytes(const model *m, int rows)
+{
+    DIMENSIONS(m);
+    size_t bytes = 0, T = (size_t)rows;
+#define X(name, type, rows_, cols) bytes += arena_round((size_t)(rows_) * (size_t)(cols) * sizeof(type));
+    ACTIVATIONS(X)
+#undef X
+    return bytes;
+}
+
+static void carve(activations *a, arena *from, const model *m, int rows)
+{
+    DIMENSIONS(m);
+    size_t T = (size_t)rows;
+#define X(name, type, rows_, cols) \
+    a->name = arena_take(from, (size_t)(rows_) * (size_t)(cols) * sizeof(type));
+    ACTIVATIONS(X)
+#undef X
+}
+
+/* Seconds spent so far in the events of linear layers. */
+static double wired(void)
+{
+    return event_totals(EV_SUM_ATTENTION).seconds + event_totals(EV_SUM_MLP).seconds +
+           event_totals(EV_SPREAD).seconds;
+}
+
+void run_open(run *r, const pass *p, const forward_place *place)
+{
+    *r = (run){.p = p, .at = place, .m = place->model, .k = place->kernels, .rows = p->n_rows};
+    r->since = clock_seconds();
+    r->wired = wired();
+    carve(&r->a, place->workspace, r->m, p->n_rows);
+}
+
+void run_lap(run *r, section s)
+{
+    double now = clock_seconds();
+    r->at->timing->seconds[s] += now - r->since;
+    r->since = now;
+}
+
+void run_lap_linear(run *r)
+{
+    double now = wired(), wire = now - r->wired;
+    r->wired = now;
+    r->at->timing->seconds[SECTION_WIRE] += wire;
+    r->since += wire;
+    run_lap(r, SECTION_LINEAR);
+}
+
+bool run_narrow(const run *r)
+{
+    return r->k->precision == PRECISION_BF16;
+}
+
+/* In bf16 a few rows at a time, so that they are still near when they are rounded. */
+void run_norm(run *r, const affine *a)
+{
+    enum { FEW = 8 };
+    int    d = r->m->geometry.d_model;
+    size_t row = run_narrow(r) ? operand_bytes(r->k, d) : 0;
+    if (!run_narrow(r)) r->k->norm(r->a.h, r->a.x, a->scale, a->shift, r->rows, d);
+    for (int i = 0; row > 0 && i < r->rows; i += FEW) {
+        int some = r->rows - i < FEW ? r->rows - i : FEW;
+        r->k->norm(r->a.part, r->a.x + (size_t)i * (size_t)d, a->scale, a->shift, some, d);
+        r->k->operand((char *)r->a.h + (size_t)i * row, r->a.part, some, d);
+    }
+    run_lap(r, SECTION_ROWWISE);
+}
+
+status run_spread(run *r, float *out, const weight *w, epilogue e)
+{
+    status s = linear_in(out, r->a.h, w, r->rows, e, r->at->workspace);
+    run_lap_linear(r);
+    return s;
+}
