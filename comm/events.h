@@ -16,7 +16,7 @@
     X(PRODUCT, "2-D product")       /* psgemm, its work included    */ \
     X(SPREAD, "2-D exchange")       /* rows to the grid and back     */ \
     X(MOVE, "2-D move")             /* weights to their place        */ \
-    X(KEYS, "keys, values")         /* of a document on several rows */ \
+    X(KEYS, "K and V")              /* of a document on several rows */ \
     X(DRAW, "draw")                 /* reductions over vocabulary    */ \
     X(ANSWERS, "answers")           /* of other rows to the leader   */ \
     X(STATUS, "status")             /* how a pass went               */ \

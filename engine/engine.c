@@ -63,9 +63,26 @@ static int longest_segment(const engine_settings *s, const model *models)
     return rows;
 }
 
+/* The longest refine window. */
+static int longest_window(const engine_settings *s, const model *models)
+{
+    int rows = 0;
+    for (int i = 0; i < s->n_models; i++) rows = larger(rows, refine_rows(s, &models[i].geometry));
+    return rows;
+}
+
+/* What one row of a team evaluates in a pass: where windows are spanned, a part of the longest. */
 static int rows_max(const engine_settings *s, const model *models)
 {
-    return larger(s->pass_rows, longest_segment(s, models));
+    int abreast = shape_of(s).span;
+    if (abreast == 1) return larger(s->pass_rows, longest_segment(s, models));
+    return larger(s->pass_rows, portion_part_max(longest_window(s, models), abreast));
+}
+
+static team_size team_size_of(const engine_settings *s, const model *models)
+{
+    int abreast = shape_of(s).span, rows = rows_max(s, models);
+    return (team_size){rows, abreast * rows, abreast > 1 ? longest_window(s, models) : 0};
 }
 
 static int ring_tiles(const engine_settings *s, const model *models)
@@ -83,6 +100,15 @@ static size_t slot_bytes(const engine_settings *s, const model *models)
         size_t need = kvcache_slot_bytes(&models[i].kv, ring_tiles(s, models));
         if (need > bytes) bytes = need;
     }
+    return bytes;
+}
+
+/* Of the largest key tiles. */
+static size_t tile_bytes(const engine_settings *s, const model *models)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < s->n_models; i++)
+        if (models[i].kv.tile_bytes > bytes) bytes = models[i].kv.tile_bytes;
     return bytes;
 }
 
@@ -107,18 +133,20 @@ static size_t sum_floats(const engine_settings *s, const model *models)
 static engine_memory measure(const engine_settings *s, const model *models)
 {
     engine_memory m = {0};
+    team_size     size = team_size_of(s, models);
     size_t        workspace = 0;
     for (int i = 0; i < s->n_models; i++) {
         size_t embedding, all = model_bytes(&models[i], s->folded, &embedding);
         size_t forward = forward_workspace_bytes(
             &models[i], rows_max(s, models), longest_segment(s, models) + models[i].geometry.length,
-            0, shape_of(s).cols);
+            size.wide, shape_of(s).cols);
         m.weights += all - embedding;
         m.embedding += embedding;
         if (forward > workspace) workspace = forward;
     }
     m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
-    m.workspace = workspace + batch_bytes(rows_max(s, models)) + decision_bytes(s, models);
+    m.workspace = workspace + batch_bytes(size.team_rows) + decision_bytes(s, models) +
+                  team_bytes(&size, shape_of(s).span);
     m.wire = comm_sum_bytes(shape_of(s).cols, sum_floats(s, models)) + model_library_bytes(models);
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
@@ -292,7 +320,10 @@ static status furnish(engine *e, const kernels *k)
                          .slots = s->documents,
                          .tiles = ring_tiles(s, e->models)};
     e->cache.base = arena_take(&e->memory, e->bytes.cache);
-    *p = (pipeline){.models = e->models, .documents = s->documents, .team = e->grid.team};
+    team_size size = team_size_of(s, e->models);
+    int       abreast = shape_of(s).span;
+    *p = (pipeline){
+        .models = e->models, .documents = abreast * s->documents, .team = e->grid.team};
     p->rules = (rules){.mask_id = g->mask_id,
                          .end_id = s->end_id,
                          .vocab = g->vocab,
@@ -310,12 +341,15 @@ static status furnish(engine *e, const kernels *k)
     p->rules.position = arena_take(&e->memory, n * sizeof *p->rules.position);
     p->rules.counts = arena_take(&e->memory, (size_t)g->vocab * sizeof *p->rules.counts);
     memset(p->rules.counts, 0, (size_t)g->vocab * sizeof *p->rules.counts);
-    batch_open(&p->batch, p->rules.rows_max, &e->memory);
+    batch_open(&p->batch, size.team_rows, &e->memory);
+    batch_team(&p->batch, abreast);
+    TRY(team_open(&p->rows, &e->grid, &size, tile_bytes(s, e->models), &e->memory));
     p->place = (forward_place){.cache = &e->cache,
                                .kernels = k,
                                .workspace = &e->memory,
                                .timing = &p->timing,
-                               .row = e->grid.row};
+                               .row = e->grid.row,
+                               .spanned = abreast > 1 ? &p->rows.spanned : NULL};
     return DID_OK;
 }
 
@@ -385,6 +419,7 @@ static status open_all(engine *e, comm *world)
 
 status engine_open(engine **out, const engine_settings *settings, comm *world)
 {
+    assert(settings->span <= 1 || (settings->depth <= 1 && settings->mesh_rows == 0));
     assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
     assert(settings->n_models > 0 &&
            (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));
@@ -406,6 +441,7 @@ void engine_close(engine **out)
     *out = NULL;
     if (!e) return;
     for (int i = 0; i < e->settings.n_models; i++) model_close(&e->models[i]);
+    team_close(&e->pipeline.rows);
     arena_close(&e->memory);
     mesh_close(&e->mesh);
     grid_close(&e->grid);

@@ -26,7 +26,7 @@ static status run_pass(pipeline *p)
 {
     const pass *now = &p->batch.pass;
     p->place.model = &p->models[now->model];
-    TRY(forward(p->batch.answers, now, &p->place));
+    TRY(team_forward(p->batch.answers, &p->rows, now, &p->place));
     p->progress.passes++;
     p->progress.rows += now->n_rows;
     p->progress.segments += now->n_segments;
@@ -47,12 +47,22 @@ static status follow(pipeline *p)
     }
 }
 
+/* A slot on the row of the team that has the fewest documents: it is where they are drafted. */
 static int free_slot(const flight *f)
 {
-    int slot = 0;
-    while (f->taken[slot]) slot++;
-    assert(slot < f->p->documents);
-    return slot;
+    int rows = f->p->rows.rows, best = -1, fewest = 0;
+    for (int row = 0; row < rows; row++) {
+        int taken = 0, slot = -1;
+        for (int i = f->p->documents - rows + row; i >= 0; i -= rows) {
+            taken += f->taken[i];
+            if (!f->taken[i]) slot = i;
+        }
+        if (slot < 0 || (best >= 0 && taken >= fewest)) continue;
+        best = slot;
+        fewest = taken;
+    }
+    assert(best >= 0);
+    return best;
 }
 
 static void leave_flight(flight *f, int i)

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "forward.h"
 #include "rules.h"
+#include "team.h"
 
 typedef struct pipeline {
     batch            batch;
@@ -17,7 +18,8 @@ typedef struct pipeline {
     forward_place    place;      /* its model is set for each pass */
     timing           timing;
     engine_progress  progress;
-    int              documents;  /* in flight at most */
+    int              documents;  /* in flight at most: so many slots on each row of the team */
+    team             rows;
     comm            *team;
 } pipeline;
 

@@ -117,7 +117,7 @@ int refine_contribute(const document *d, const rules *by, batch *b, int room, in
     window w = window_of(d, by);
     *probe = NULL;
     if (d->stage[d->at].cache > 0) return contribute_cached(d, w, by, b, room, committed, probe);
-    if (w.len > room) return 0;
+    if (!batch_fits(b, d->slot, w.first, w.len, room)) return 0;
     *probe = probe_window(d, w, b);
     denoise_ask(d, w.fresh, w.first + w.len - w.fresh, b, by);
     return w.len;
@@ -147,7 +147,7 @@ int refine_rescore_contribute(const document *d, const rules *by, batch *b, int 
 {
     window w = window_of(d, by);
     *probe = NULL;
-    if (w.len > room) return 0;
+    if (!batch_fits(b, d->slot, w.first, w.len, room)) return 0;
     *probe = probe_window(d, w, b);
     for (int i = w.fresh; i < w.first + w.len; i++) {
         if (d->given[i]) continue;

@@ -23,8 +23,8 @@ typedef struct rules {
     int            window[ENGINE_MODELS_MAX];   /* context while drafting with a model */
     int            refine_window[ENGINE_MODELS_MAX];
     bool           fused_commit;
-    int            pass_rows;  /* soft: a pass is filled up to here */
-    int            rows_max;   /* hard: one segment may take this much */
+    int            pass_rows;  /* soft: a pass is filled up to here, on each row of the team */
+    int            rows_max;   /* hard: what one document brings may take this much of a row */
     const kvcache *cache;
     ranked        *ranked;     /* [length_max] */
     int           *position;   /* [length_max] */

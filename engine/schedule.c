@@ -8,7 +8,8 @@ int schedule_fill(batch *b, turn *turns, document *const *docs, int n, int *star
     for (int i = 0; i < n; i++) {
         int at = (first + i) % n;
         /* An empty pass takes one document whatever its size: a budget is no reason to starve. */
-        int room = (taken == 0 ? by->rows_max : by->pass_rows) - b->pass.n_rows;
+        int limit = taken == 0 ? by->rows_max : by->pass_rows;
+        int room = batch_room(b, docs[at]->slot, limit);
         int rows = 0;
         if (room > 0 && walk_model(docs[at]) == b->pass.model)
             rows = walk_contribute(docs[at], by, b, room, &turns[taken]);

@@ -1,6 +1,6 @@
 /* schedule.h - which documents in flight share the next pass.
  *
- * A pass is filled to a soft budget of rows. Documents are asked in turn, beginning with the one that
+ * A pass is filled to a soft budget of rows, for each row of ranks in a team. Documents are asked in turn, beginning with the one that
  * has waited longest; what does not fit is parked and asked first next time, so slow documents never
  * hold the others. What a document's bytes are does not depend on any of this. */
 #ifndef DID_SCHEDULE_H

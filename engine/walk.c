@@ -1,5 +1,6 @@
 #include "walk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "draft.h"
@@ -16,9 +17,34 @@ static bool in_blocks(const document *d)
     return stage_block(&d->stage[d->at], d->length) < d->length;
 }
 
+/* The most positions of this stage that the document's home evaluates as one segment. */
+static int segment_most(const document *d, const rules *by)
+{
+    const stage *s = &d->stage[d->at];
+    if (s->work == WORK_SCORE) return 1;
+    if (measures(d) || in_blocks(d)) return stage_block(s, d->length);
+    int most = by->refine_window[s->model];
+    return s->cache == 0 ? 0 : d->length < most ? d->length : most;
+}
+
+/* Rows that span long documents have less room each than the longest would take. False: the document
+ * has failed. */
+static bool fits_home(document *d, const rules *by)
+{
+    int most = segment_most(d, by);
+    if (most <= by->rows_max) return true;
+    d->finish = FINISH_FAILED;
+    snprintf(d->reason, sizeof d->reason,
+             "stage %d: %d positions must be evaluated by one row of ranks, which takes %d in a "
+             "pass: only refinements without a cache are spanned",
+             d->at, most, by->rows_max);
+    return false;
+}
+
 /* False when the stage cannot be run; the document has failed. */
 static bool enter(document *d, const rules *by)
 {
+    if (!fits_home(d, by)) return false;
     if (measures(d) ? !score_fits(d, by) : !in_blocks(d) && !refine_fits(d, by)) return false;
     memcpy(d->before, d->token, (size_t)d->length * sizeof *d->token);
     if (d->at > 0 && !measures(d)) remask_document(d, by);

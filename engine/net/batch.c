@@ -56,9 +56,14 @@ static int idlest(const batch *b)
     return row;
 }
 
+int batch_room(const batch *b, int slot, int limit)
+{
+    return limit - b->load[slot < 0 ? 0 : slot % b->rows];
+}
+
 bool batch_fits(const batch *b, int slot, int first, int len, int room)
 {
-    int limit = room + b->load[slot % b->rows], home = idlest(b);
+    int limit = room + b->load[slot < 0 ? 0 : slot % b->rows], home = idlest(b);
     for (int r = 0; r < b->rows; r++) {
         int part = portion_part(first, len, home, b->rows, r).len;
         if (part > 0 && b->load[r] + part > limit) return false;

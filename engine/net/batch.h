@@ -43,6 +43,10 @@ segment *batch_segment(batch *b, segment_kind kind, int slot, const int32_t *tok
  * token[position]; there is at least one. Returns it. Local. */
 segment *batch_patch(batch *b, int slot, const int32_t *token, const bool *wanted, int from, int to);
 
+/* How many rows more the row that has `slot` may take when none of the team is to have more than
+ * `limit`. Local. */
+int batch_room(const batch *b, int slot, int limit);
+
 /* Is there place for a segment without a slot, of positions [first, first + len), where the row that
  * has `slot` may take up to `room` more rows and the others are to get no more in all than that one?
  * Local. */
