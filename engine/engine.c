@@ -205,8 +205,9 @@ static status refuse_kernels(const char *name, precision p)
     size_t n = 0;
     for (; *can && n < sizeof list; can++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *can);
-    return status_fail(DID_EINVAL, "kernels %s: in %s this CPU can run %s", name,
-                       p == PRECISION_BF16 ? "bf16" : "f32", list);
+    const char *why = p == PRECISION_BF16 ? kernels_refused() : "";
+    return status_fail(DID_EINVAL, "kernels %s: in %s this CPU can run %s%s%s", name,
+                       p == PRECISION_BF16 ? "bf16" : "f32", list, *why ? "; " : "", why);
 }
 
 /* The set somebody wants, "" when nobody does. The environment may differ from host to host: that of
@@ -241,6 +242,8 @@ static status choose_kernels(const kernels **out, const engine_settings *setting
     TRY(room_for_all(&room, sizeof *all, world));
     all = room;
     while (mine[count]) count++;
+    if (p == PRECISION_BF16 && *kernels_refused())
+        log_warn("engine", "a kernel set is wrong on this CPU and not used: %s", kernels_refused());
     status s = comm_gather(world, all, &count, sizeof count, EV_SETUP);
     fewest = count;
     for (int r = 0; s == DID_OK && r < comm_size(world); r++) fewest = smaller(fewest, all[r]);

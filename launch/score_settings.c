@@ -58,7 +58,7 @@ static const option table[] = {
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
-     .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
+     .help = "avx512, avx2 or ref, in bf16 also amx, avx512bf16; without it DID_KERNELS, if set, says"},
     {"quiet", 0, OPTION_FLAG, AT(quiet), .help = "warnings and errors only"},
     {"options", 0, OPTION_TEXT, "FILE", .silent = "none", AT(options),
      .help = "read more options from a file, one per line, without dashes; # begins a comment"},

@@ -45,7 +45,7 @@ static const option table[] = {
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
-     .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
+     .help = "avx512, avx2 or ref, in bf16 also amx, avx512bf16; without it DID_KERNELS, if set, says"},
     {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),
      .help = "a rank that waits longer for another is named and the run ends with code 7; 0 waits "
              "for ever"},

@@ -6,6 +6,7 @@
 #ifndef DID_BF16_H
 #define DID_BF16_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -26,6 +27,12 @@ static inline float bf16_widen(uint16_t half)
     float    x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+/* Bytes of `width` numbers in whole cache lines, of which there are an odd number. */
+static inline size_t bf16_lines(int width)
+{
+    return (((size_t)width * sizeof(uint16_t) + 63) / 64 | 1) * 64;
 }
 
 /* Rows [first, first + rows) of a weight with n rows of k, from w[rows, k]: panels of `columns` rows

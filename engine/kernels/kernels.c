@@ -1,6 +1,7 @@
 #include "bf16.h"
 #include "kernels.h"
 #include "sets.h"
+#include "trial.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -53,7 +54,7 @@ static bool has(int id)
 #endif
 
 /* Everything here is filled once and only read afterwards. */
-enum { SETS_MAX = 4, PRECISIONS = 2 };
+enum { SETS_MAX = 5, PRECISIONS = 2 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct shelf {
     kernels     set[SETS_MAX]; /* best first, like `name` */
@@ -61,7 +62,7 @@ static struct shelf {
     int         n;
 } shelves[PRECISIONS];
 static struct {
-    char cpu[160], blas[96];
+    char cpu[160], blas[96], refused[256];
 } room;
 
 static void add_set(precision p, const char *name, const kernels *k)
@@ -97,6 +98,23 @@ static void add_narrow(const char *name, const kernels *f32, void (*fill)(kernel
 }
 
 #ifdef __x86_64__
+/* Instructions that few processors have are believed when they have multiplied. */
+static void add_amx(const kernels *wide)
+{
+    char    why[sizeof room.refused - 8];
+    kernels ref = *wide, amx;
+    if (!has(AMX_TILE) || !has(AMX_BF16) || !amx_permitted()) return;
+    ref_fill_bf16(&ref);
+    amx = ref;
+    amx_fill(&amx);
+    if (trial_passes(&amx, &ref, why, sizeof why))
+        add_set(PRECISION_BF16, "amx", &amx);
+    else
+        snprintf(room.refused, sizeof room.refused, "amx: %s", why);
+}
+#endif
+
+#ifdef __x86_64__
 /* The sets of this processor, f32 and bf16; `wide` becomes the best of f32. */
 static void add_wide(kernels *wide)
 {
@@ -108,6 +126,7 @@ static void add_wide(kernels *wide)
     if (z) {
         avx512_fill(wide);
         add_set(PRECISION_F32, "avx512", wide);
+        if (has(AVX512_BF16)) add_amx(wide);
         if (has(AVX512_BF16)) add_narrow("avx512bf16", wide, avx512bf16_fill);
         add_narrow("avx512", wide, avx512_fill_bf16);
     }
@@ -171,7 +190,20 @@ size_t packed_bytes(int n, int k)
 
 size_t operand_bytes(const kernels *k, int width)
 {
+    if (k->left_lines) return bf16_lines(width);
     return ((size_t)width + (size_t)width % 2) * (size_t)k->left_bytes;
+}
+
+size_t operand_bytes_max(int width)
+{
+    size_t plain = ((size_t)width + (size_t)width % 2) * sizeof(float), lines = bf16_lines(width);
+    return plain > lines ? plain : lines;
+}
+
+const char *kernels_refused(void)
+{
+    pthread_once(&once, prepare);
+    return room.refused;
 }
 
 const char *kernels_cpu(void)

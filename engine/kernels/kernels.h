@@ -93,16 +93,19 @@ typedef struct kernels {
                            int skip);
 
     /* What follows is there in sets of bf16 alone. A row of an operand is k numbers, and one more
-     * where k is odd, each of left_bytes; `columns` is the width of a panel of a packed weight. */
-    int columns, left_bytes;
+     * where k is odd, each of left_bytes; with left_lines, rows begin an odd number of cache lines
+     * apart. `columns` is the width of a panel of a packed weight. */
+    int  columns, left_bytes;
+    bool left_lines;
 
     /* out[rows] = x[rows, k] rounded to bf16, as an operand. Nothing overlaps. */
     void (*operand)(void *out, const float *x, int rows, int k);
 
-    /* The product of a[rows], an operand of k, with w[n, k], packed with this set's columns. In
-     * `out`, as `e` says, f32 [rows, n] or an operand of n. Any number of rows; bias may be NULL. */
+    /* Columns [from, to) of the product of a[rows], an operand of k, with w[n, k], packed with this
+     * set's columns. In `out`, as `e` says, f32 [rows, n] or an operand of n. Any number of rows;
+     * `from` begins a panel, `to` ends one or is n; bias may be NULL. */
     void (*linear_packed)(void *out, const void *a, const void *w, const float *bias, int rows,
-                          int n, int k, epilogue e);
+                          int n, int from, int to, int k, epilogue e);
 
     /* The multiplications of linear_packed with everything in registers, `rounds` times over: how
      * many operations that was. sink has room for PAIRS_SINK floats. It is what a bench takes for
@@ -115,18 +118,23 @@ enum { PAIRS_SINK = 192 };
 /* Bytes of one K tile (and of one V tile), in every set of a precision. Local. */
 size_t key_tile_bytes(precision p, int head_size);
 
-/* Bytes of a packed weight, in every set; and of a row of an operand, in this one. Local. */
+/* Bytes of a packed weight, in every set; of a row of an operand, in this one and in any. Local. */
 size_t packed_bytes(int n, int k);
 size_t operand_bytes(const kernels *k, int width);
+size_t operand_bytes_max(int width);
 
 /* The set of a precision named `name`, or the best for this CPU when NULL. NULL when this CPU lacks
  * it or nobody knows it. Local. */
 const kernels *kernels_of(precision p, const char *name);
 
 /* The names this CPU can run, best first, NULL-terminated: in f32 of "avx512", "avx2", "blas" (the
- * best of the others with the linear of the BLAS) and "ref" the ones it has; in bf16 of
+ * best of the others with the linear of the BLAS) and "ref" the ones it has; in bf16 of "amx",
  * "avx512bf16", "avx512", "avx2" and "ref". Local. */
 const char *const *kernels_names(precision p);
+
+/* Why a set that this CPU has is not among them, in one sentence, or "". Before "amx" is offered it
+ * multiplies and attends a little, and has to agree with ref (trial.h). Local. */
+const char *kernels_refused(void);
 
 /* The same in f32. Local. */
 const kernels     *kernels_find(const char *name);

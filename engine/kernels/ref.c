@@ -202,20 +202,20 @@ static double dot(const float *a, const uint16_t *w, int k)
 }
 
 static void linear_packed(void *out, const void *a, const void *w, const float *bias, int rows,
-                          int n, int k, epilogue e)
+                          int n, int from, int to, int k, epilogue e)
 {
     size_t wide = (size_t)(k + k % 2), out_wide = (size_t)(e == EPILOGUE_GELU ? n + n % 2 : n);
     for (int r = 0; r < rows; r++) {
-        float *to = (float *)out + (size_t)r * out_wide;
-        for (int j = 0; j < n; j++) {
+        float *c = (float *)out + (size_t)r * out_wide;
+        for (int j = from; j < to; j++) {
             const float    *x = (const float *)a + (size_t)r * wide;
             const uint16_t *y = (const uint16_t *)w + (size_t)j * wide;
-            float           c = (float)(dot(x, y, k) + (bias ? bias[j] : 0));
-            if (e == EPILOGUE_GELU) gelu(&c, 1, 1);
-            if (e == EPILOGUE_GELU) c = bf16_widen(bf16_round(c));
-            to[j] = e == EPILOGUE_ADD ? to[j] + c : c;
+            float           z = (float)(dot(x, y, k) + (bias ? bias[j] : 0));
+            if (e == EPILOGUE_GELU) gelu(&z, 1, 1);
+            if (e == EPILOGUE_GELU) z = bf16_widen(bf16_round(z));
+            c[j] = e == EPILOGUE_ADD ? c[j] + z : z;
         }
-        if ((size_t)n < out_wide) to[n] = 0;
+        if (to == n && (size_t)n < out_wide) c[n] = 0;
     }
 }
 

@@ -17,6 +17,10 @@ void ref_fill_bf16(kernels *k);
 void avx2_fill_bf16(kernels *k);
 void avx512_fill_bf16(kernels *k);
 void avx512bf16_fill(kernels *k); /* beside ref_fill_bf16: everything; AVX512_BF16 as well */
+void amx_fill(kernels *k);        /* the same; AVX512_BF16, AMX_TILE and AMX_BF16 as well */
+
+/* Ask the system for the tiles, once per process: a thread that uses them without is killed. */
+bool amx_permitted(void);
 
 /* Which places of a pair of bf16 are multiplied. */
 typedef enum places { BOTH, LOW, HIGH } places;

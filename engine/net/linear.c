@@ -82,6 +82,6 @@ void linear_apply_narrow(void *out, const void *in, const weight *w, const float
         int some = rows - done < NARROW_ROWS ? rows - done : NARROW_ROWS;
         k->linear_packed((char *)out + (size_t)done * out_row,
                          (const char *)in + (size_t)done * in_row, w->packed, bias, some, w->n,
-                         w->k, e);
+                         0, w->n, w->k, e);
     }
 }

@@ -6,6 +6,11 @@
     int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
         columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = (m)->vocab.len
 
+static size_t operand_floats(int width)
+{
+    return operand_bytes_max(width) / sizeof(float);
+}
+
 size_t run_bytes(const model *m, int rows)
 {
     DIMENSIONS(m);

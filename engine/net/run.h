@@ -10,14 +10,14 @@
 
 /* The activations of a pass of T rows; read twice, to measure and to carve. Products write whole
  * panels, so every array that enters or leaves one has room for PANEL_MAX rows more. In bf16, h and
- * up hold operands, whose rows may be one number longer; they have this much room in every set. */
+ * up hold operands, and have the room that rows of those need in any set. */
 #define ACTIVATIONS(X)                                                  \
     X(x,      float,  T + PANEL_MAX, d_model)   /* residual stream  */ \
-    X(h,      float,  T + PANEL_MAX, d_model + d_model % 2) /* a product's input */ \
+    X(h,      float,  T + PANEL_MAX, operand_floats(d_model)) /* a product's input */ \
     X(qkv,    float,  T + PANEL_MAX, 3 * mine)  /* my heads         */ \
     X(heads,  float,  T + PANEL_MAX, mine)      /* attention output */ \
     X(part,   float,  T + PANEL_MAX, d_model)   /* sum to reduce    */ \
-    X(up,     float,  T + PANEL_MAX, columns + columns % 2) /* my MLP columns */ \
+    X(up,     float,  T + PANEL_MAX, operand_floats(columns)) /* my MLP columns */ \
     X(cosine, float,  T, half)                  /* rotary angles    */ \
     X(sine,   float,  T, half)                                         \
     X(logits, float,  HEAD_ROWS, words)         /* my vocabulary    */

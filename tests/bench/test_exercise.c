@@ -80,9 +80,9 @@ static void linear_wrong(float *c, const float *a, const float *w, const float *
 static const kernels *narrow;
 
 static void packed_wrong(void *out, const void *a, const void *w, const float *bias, int rows, int n,
-                         int k, epilogue e)
+                         int from, int to, int k, epilogue e)
 {
-    narrow->linear_packed(out, a, w, bias, rows, n, k, e);
+    narrow->linear_packed(out, a, w, bias, rows, n, from, to, k, e);
     if (rows > 2) ((float *)out)[n + 3] += 0.01f;
 }
 

@@ -8,11 +8,12 @@
 #include "bf16.h"
 #include "laws_attend.h"
 
-/* Element i of an operand, whatever form the set gives it. */
-static float left_at(const kernels *k, const void *operand, size_t i)
+/* Number i of a row of an operand of `width`, whatever form the set gives it. */
+static float left_at(const kernels *k, const void *operand, int width, int row, size_t i)
 {
-    if (k->left_bytes == sizeof(float)) return ((const float *)operand)[i];
-    return bf16_widen(((const uint16_t *)operand)[i]);
+    const char *at = (const char *)operand + (size_t)row * operand_bytes(k, width);
+    if (k->left_bytes == sizeof(float)) return ((const float *)(const void *)at)[i];
+    return bf16_widen(((const uint16_t *)(const void *)at)[i]);
 }
 
 static void *operand_of(const kernels *k, const float *x, int rows, int depth)
@@ -49,7 +50,7 @@ static void operands_are_rounded(void **state)
         }
         set->operand(a, x, 1, N);
         for (uint32_t i = 0; i < N; i++) {
-            float got = left_at(set, a, i), want = bf16_widen(bf16_round(x[i]));
+            float got = left_at(set, a, N, 0, i), want = bf16_widen(bf16_round(x[i]));
             bool  tiny = (i & 0x7f80) == 0; /* denormal: an instruction may take it for 0 */
             if (isnan(x[i]) ? !isnan(got) : got != want && !(tiny && got == 0))
                 fail_msg("%s: %a becomes %a, not %a", set->name, x[i], got, want);
@@ -70,7 +71,7 @@ static void operands_end_with_a_zero(void **state)
         for (int r = 0; r < 5; r++)
             for (int j = 0; j < wide; j++) {
                 float want = j < K[i] ? bf16_widen(bf16_round(x[r * K[i] + j])) : 0;
-                assert_true(left_at(set, a, (size_t)r * wide + j) == want);
+                assert_true(left_at(set, a, K[i], r, (size_t)j) == want);
             }
         guard_clear(mark);
     }
@@ -106,14 +107,13 @@ static void *multiply(const kernels *k, const bench *b, int first, int rows, epi
     void *a = operand_of(k, b->x + (size_t)first * b->depth, rows, b->depth);
     void *out = guard_bytes(out_bytes(k, b, rows, e));
     if (e == EPILOGUE_ADD) memcpy(out, b->old + (size_t)first * b->n, out_bytes(k, b, rows, e));
-    k->linear_packed(out, a, b->packed, b->bias, rows, b->n, b->depth, e);
+    k->linear_packed(out, a, b->packed, b->bias, rows, b->n, 0, b->n, b->depth, e);
     return out;
 }
 
 static float out_at(const kernels *k, const bench *b, const void *out, int row, int j, epilogue e)
 {
-    int wide = b->n + b->n % 2;
-    if (e == EPILOGUE_GELU) return left_at(k, out, (size_t)row * wide + j);
+    if (e == EPILOGUE_GELU) return left_at(k, out, b->n, row, (size_t)j);
     return ((const float *)out)[(size_t)row * b->n + j];
 }
 
@@ -131,7 +131,7 @@ static void product_agrees(int n, int depth, int rows, bool biased)
                              off, "a packed product", r * n + j);
         if (e == EPILOGUE_GELU && n % 2)
             for (int r = 0; r < rows; r++)
-                assert_true(left_at(set, got, (size_t)r * (n + 1) + n) == 0);
+                assert_true(left_at(set, got, n, r, (size_t)n) == 0);
         guard_clear(mark);
     }
 }
@@ -215,7 +215,30 @@ static void slices_are_the_same(void **state)
     guard_clear(mark);
 }
 
+/* Columns computed one panel or a few at a time, in any order, are those of the whole. */
+static void columns_may_be_shared_out(void **state)
+{
+    enum { N = 301, DEPTH = 70 };
+    static const int ROWS[] = {1, 9, 40, 70};
+    (void)state;
+    for (int i = 0; i < COUNT(ROWS); i++)
+        for (epilogue e = EPILOGUE_STORE; e <= EPILOGUE_ADD; e++) {
+            int         mark = guard_mark(), step = set->columns * (1 + i);
+            bench       b = bench_make(set, N, DEPTH, ROWS[i], true);
+            size_t      bytes = out_bytes(set, &b, ROWS[i], e);
+            const void *all = multiply(set, &b, 0, ROWS[i], e);
+            void       *out = guard_bytes(bytes), *a = operand_of(set, b.x, ROWS[i], DEPTH);
+            if (e == EPILOGUE_ADD) memcpy(out, b.old, bytes);
+            for (int at = (N - 1) / step * step; at >= 0; at -= step)
+                set->linear_packed(out, a, b.packed, b.bias, ROWS[i], N, at,
+                                   at + step < N ? at + step : N, DEPTH, e);
+            assert_memory_equal(all, out, bytes);
+            guard_clear(mark);
+        }
+}
+
 static const struct CMUnitTest LAWS_BF16[] = {
+    cmocka_unit_test(columns_may_be_shared_out),
     cmocka_unit_test(operands_are_rounded),
     cmocka_unit_test(operands_end_with_a_zero),
     cmocka_unit_test(products_agree_with_ref),
@@ -234,20 +257,25 @@ static const struct CMUnitTest LAWS_BF16[] = {
     cmocka_unit_test(attend_keeps_its_peak),
 };
 
-/* Runs the laws on the set of that name; a CPU without it says so and passes. */
-static int laws_run_bf16(const char *name)
+/* Runs the laws on a set. */
+static inline int laws_run_bf16_on(const kernels *k)
 {
     char title[32];
     ref = kernels_of(PRECISION_BF16, "ref");
-    set = kernels_of(PRECISION_BF16, name);
-    if (!set) {
-        printf("skipped: this CPU lacks %s (%s)\n", name, kernels_cpu());
-        return 0;
-    }
+    set = k;
     /* Where both sides of a product are bf16, queries and weights are rounded to 8 bits as well. */
     attend_tolerance = set->left_bytes == 2 ? 8e-3f : 2e-6f;
-    snprintf(title, sizeof title, "%s in bf16", name);
+    snprintf(title, sizeof title, "%s in bf16", k->name);
     return cmocka_run_group_tests_name(title, LAWS_BF16, NULL, NULL);
+}
+
+/* Runs them on the set of that name; a CPU without it says so and passes. */
+static inline int laws_run_bf16(const char *name)
+{
+    const kernels *k = kernels_of(PRECISION_BF16, name);
+    if (k) return laws_run_bf16_on(k);
+    printf("skipped: this CPU lacks %s (%s)\n", name, kernels_cpu());
+    return 0;
 }
 
 #endif

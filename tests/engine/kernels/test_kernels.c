@@ -68,7 +68,7 @@ static void the_cpu_decides(void **state)
 
 static void bf16_has_sets_of_its_own(void **state)
 {
-    static const char *const ORDER[] = {"avx512bf16", "avx512", "avx2", "ref"};
+    static const char *const ORDER[] = {"amx", "avx512bf16", "avx512", "avx2", "ref"};
     (void)state;
     const char *const *name = kernels_names(PRECISION_BF16);
     assert_ptr_equal(kernels_of(PRECISION_BF16, NULL), kernels_of(PRECISION_BF16, name[0]));
@@ -76,18 +76,29 @@ static void bf16_has_sets_of_its_own(void **state)
     for (; *name; name++) {
         const kernels *k = kernels_of(PRECISION_BF16, *name);
         int            at = 0;
-        while (at < 4 && strcmp(ORDER[at], *name)) at++;
-        assert_true(at > last && at < 4);
+        while (at < 5 && strcmp(ORDER[at], *name)) at++;
+        assert_true(at > last && at < 5);
         last = at;
         assert_true(k->precision == PRECISION_BF16 && k->operand && k->linear_packed);
         assert_true(k->norm && k->rotate && k->key_store && k->key_copy && k->attend && k->max);
         assert_true(COLUMNS_MAX % k->columns == 0 && (k->left_bytes == 2 || k->left_bytes == 4));
     }
-    assert_int_equal(last, 3);
+    assert_int_equal(last, 4);
     assert_null(kernels_of(PRECISION_BF16, "blas"));
     assert_null(kernels_of(PRECISION_F32, "avx512bf16"));
     bool said = strstr(kernels_cpu(), "avx512_bf16") && place("avx512") >= 0;
     assert_int_equal(kernels_of(PRECISION_BF16, "avx512bf16") != NULL, said);
+}
+
+/* Tiles are offered where the system gives them and they were right, or refused with a reason. */
+static void tiles_are_offered_or_refused(void **state)
+{
+    (void)state;
+    bool has = strstr(kernels_cpu(), "amx_tile") && strstr(kernels_cpu(), "amx_bf16");
+    bool offered = kernels_of(PRECISION_BF16, "amx") != NULL;
+    if (!has) assert_false(offered);
+    if (offered || !has) assert_string_equal(kernels_refused(), "");
+    assert_null(kernels_of(PRECISION_F32, "amx"));
 }
 
 static void the_environment_does_not_choose(void **state)
@@ -126,6 +137,7 @@ int main(void)
         cmocka_unit_test(best_comes_first),
         cmocka_unit_test(the_cpu_decides),
         cmocka_unit_test(bf16_has_sets_of_its_own),
+        cmocka_unit_test(tiles_are_offered_or_refused),
         cmocka_unit_test(the_environment_does_not_choose),
         cmocka_unit_test(no_operation_is_missing),
         cmocka_unit_test(cpu_and_blas_name_themselves),
