@@ -106,9 +106,54 @@ static status too_big(const engine_settings *e, const engine_memory *need, const
     return status_fail(
         DID_EINVAL,
         "not enough memory: with --tp %d --documents %d a rank needs %zu bytes beside "
-        "the %zu it holds, and may have %zu (%s); fewer --documents, a larger --tp or "
-        "fewer ranks per host need less",
+        "the %zu it holds, and may have %zu (%s); fewer --documents, a larger --tp, a larger "
+        "--refine-span for long windows or fewer ranks per host need less",
         e->tp, e->documents, need->total, b->held, b->limit, b->source);
+}
+
+/* A part of a window should be a pass worth having; below that a row has its own documents. */
+enum { SPAN_POSITIONS = 256 };
+
+/* The longest window that is refined at once. */
+static int longest_window(const engine_settings *e, const models *m)
+{
+    int most = 0;
+    for (int i = 0; i < m->n; i++) {
+        int window = e->refine_window > 0 ? e->refine_window : m->shape[i].length;
+        if (window > e->length_max) window = e->length_max;
+        if (window > most) most = window;
+    }
+    return most;
+}
+
+/* What auto begins with: teams no more numerous than documents, as far as parts are worthwhile. */
+static int span_least(int rows, int n, int window)
+{
+    int span = 1;
+    for (int s = 2; s <= rows && s <= SETTINGS_SPAN_MAX && window / s >= SPAN_POSITIONS; s++)
+        if (rows % s == 0 && rows / span > n) span = s;
+    return span;
+}
+
+/* And what it goes on with where that needs too much memory; 0: nothing would help. */
+static int span_next(int span, int rows, int window)
+{
+    for (int s = span + 1; s <= rows && s <= SETTINGS_SPAN_MAX && window / s >= SPAN_POSITIONS; s++)
+        if (rows % s == 0) return s;
+    return 0;
+}
+
+static status span_check(int span, int tp, int ranks, int heads)
+{
+    char work[200];
+    for (int q = 1; q <= ranks && q <= heads; q++)
+        if (ranks % (q * span) == 0 && (tp == 0 || q == tp)) return DID_OK;
+    int rows = ranks / (tp ? tp : 1);
+    widths(work, sizeof work, rows, SETTINGS_SPAN_MAX);
+    return status_fail(DID_EINVAL,
+                       "--refine-span %d does not divide the %d row%s of %d rank%s of this run; %s "
+                       "would", span, rows, rows == 1 ? "" : "s", tp ? tp : 1,
+                       tp > 1 ? "s" : "", work);
 }
 
 /* All ranks are one row, so only the documents can give way. */
@@ -119,27 +164,51 @@ static status settle_grid(engine_settings *e, engine_memory *need, const budget 
     if (e->bf16)
         return status_fail(DID_EINVAL, "--layout 2d multiplies through PBLAS, which knows f32 only: "
                            "leave out --precision bf16, or take --layout 1d");
+    if (settings_refine_span(s) > 1)
+        return status_fail(DID_EINVAL, "--refine-span %d with --layout 2d: there all ranks are one "
+                           "row, and every document lies on all of them; leave one of the two out",
+                           settings_refine_span(s));
     TRY(grid_columns(&e->tp, s->tp, ranks));
+    e->span = 1;
     e->mesh_rows = ranks / e->tp;
     int most = documents_wanted(s, 1, n);
     TRY(documents_fit(e, need, b->room, most, s->documents ? most : 1, &fit));
     return fit ? DID_OK : too_big(e, need, b);
 }
 
+/* Documents and span at this width: the first that fit. */
+static status width_fits(engine_settings *e, engine_memory *need, const budget *b,
+                         const settings *s, const models *m, int rows, int n, int worthwhile,
+                         bool *fit)
+{
+    int said = settings_refine_span(s), most = documents_wanted(s, rows, n);
+    int least = s->documents ? s->documents : worthwhile, window = longest_window(e, m);
+    *fit = false;
+    if (said > 0 && rows % said) return DID_OK;
+    e->span = said > 0 ? said : span_least(rows, n, window);
+    while (e->span > 0) {
+        TRY(documents_fit(e, need, b->room, most, least < most ? least : most, fit));
+        if (*fit || said > 0) return DID_OK;
+        e->span = span_next(e->span, rows, window);
+    }
+    e->span = 1;
+    return DID_OK;
+}
+
 status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,
                      const models *m, int ranks, int n)
 {
     if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
-    int heads = heads_least(m);
+    int heads = heads_least(m), span = settings_refine_span(s);
     if (s->tp) TRY(tp_check(s->tp, ranks, heads));
+    if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {
         for (int q = 1; q <= ranks && q <= heads; q++) {
             if (ranks % q || (s->tp && q != s->tp)) continue;
             bool fit = false;
-            int  most = documents_wanted(s, ranks / q, n);
-            int  least = s->documents ? s->documents : round == 0 ? DOCUMENTS_WORTHWHILE : 1;
             e->tp = q;
-            TRY(documents_fit(e, need, b->room, most, least < most ? least : most, &fit));
+            TRY(width_fits(e, need, b, s, m, ranks / q, n, round == 0 ? DOCUMENTS_WORTHWHILE : 1,
+                           &fit));
             if (fit) return DID_OK;
         }
     }
@@ -157,6 +226,9 @@ void budget_say(const engine_settings *e, const engine_memory *need, const budge
         log_say("plan", "%d rank%s: %d row%s of %d, %d document%s in flight per row", ranks,
                 ranks == 1 ? "" : "s", ranks / e->tp, ranks / e->tp == 1 ? "" : "s", e->tp,
                 e->documents, e->documents == 1 ? "" : "s");
+    if (e->span > 1)
+        log_say("plan", "%d rows span every refinement of the whole: %d team%s", e->span,
+                ranks / e->tp / e->span, ranks / e->tp / e->span == 1 ? "" : "s");
     log_say("plan",
             "memory per rank, MB: held now %.1f, weights %.1f, embedding %.1f, cache %.1f, "
             "workspace %.1f, wire %.1f; together %.1f of %.0f (%s)",

@@ -27,7 +27,7 @@
 /* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
  * broadcast whole. */
 typedef struct decision {
-    int           n_models, tp, mesh_rows, documents, length_max, refine_window, end_id;
+    int           n_models, tp, span, mesh_rows, documents, length_max, refine_window, end_id;
     engine_memory need;
     char          model[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
 } decision;
@@ -62,6 +62,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
 {
     *e = (engine_settings){.n_models = d->n_models,
                            .tp = d->tp,
+                           .span = d->span,
                            .mesh_rows = d->mesh_rows,
                            .documents = d->documents,
                            .pass_rows = s->pass_rows,
@@ -92,6 +93,37 @@ static status caches_check(const job *j, int refine_window)
     return DID_OK;
 }
 
+/* The most positions that a document's home row evaluates as one segment: blocks of drafts, windows
+ * that are cached. */
+static int home_most(const job *j, int refine_window)
+{
+    int most = 0, longest = j->input.length_max;
+    for (int i = 0; i < j->input.n; i++)
+        for (int k = 0; k < j->input.request[i].n_stages; k++) {
+            const stage *s = &j->input.request[i].stage[k];
+            int          window = refine_window ? refine_window : j->models.shape[s->model].length;
+            int          len = s->block != STAGE_BLOCK_WHOLE ? s->block : s->cache > 0 ? window : 0;
+            if (len > longest) len = longest;
+            if (len > most) most = len;
+        }
+    return most;
+}
+
+/* Rows that span refinements have room for parts of them: what is not spanned must be small enough.
+ * Nobody asked for a span: then there is none. */
+static status span_settle(settings *said, const job *j, int refine_window)
+{
+    int most = home_most(j, refine_window);
+    if (most <= said->pass_rows) return DID_OK;
+    if (settings_refine_span(said) == 0) said->refine_span = "1";
+    if (settings_refine_span(said) == 1) return DID_OK;
+    return status_fail(DID_EINVAL,
+                       "--refine-span %d: a stage works on %d positions at once that one row has to "
+                       "evaluate (a draft's block, or a window with cache=), a pass there takes %d: "
+                       "--pass-rows %d would do",
+                       settings_refine_span(said), most, said->pass_rows, most);
+}
+
 /* Rank 0's part: the job is good, now its size. */
 static status decide(run *r)
 {
@@ -107,11 +139,14 @@ static status decide(run *r)
                  "refine windows may pass the model's length %d: it was not trained for that",
                  trained);
     TRY(caches_check(&r->job, d->refine_window));
+    settings said = *r->set;
+    TRY(span_settle(&said, &r->job, d->refine_window));
     engine_settings_fill(&r->wanted, r->set, d);
     int n = r->task->carry ? INPUT_REQUESTS_MAX : r->job.input.n;
-    TRY(budget_settle(&r->wanted, &d->need, &r->budget, r->set, &r->job.models, comm_size(r->world),
+    TRY(budget_settle(&r->wanted, &d->need, &r->budget, &said, &r->job.models, comm_size(r->world),
                       n));
     d->tp = r->wanted.tp;
+    d->span = r->wanted.span;
     d->mesh_rows = r->wanted.mesh_rows;
     d->documents = r->wanted.documents;
     return DID_OK;

@@ -98,6 +98,7 @@ static const option table[] = {
      .help = "1d: each weight is split over --tp ranks; 2d: every weight lies in blocks over all "
              "ranks, which work on the same documents (PBLAS; f32; slower, but any model fits that "
              "fits all ranks together)"},
+    {"refine-span", 0, OPTION_TEXT, "ROWS|auto", "auto", AT(refine_span), .help = SETTINGS_SPAN_HELP},
     {"documents", 0, OPTION_COUNT, "COUNT", .silent = "up to 32, as work and memory allow",
      .min = 1, .max = 65536, AT(documents), .help = "in flight per group of --tp ranks"},
     {"pass-rows", 0, OPTION_COUNT, "ROWS", "1024", .min = 16, .max = 1 << 20, AT(pass_rows),
@@ -132,17 +133,27 @@ const option_table settings_table = {
     .option = table,
     .n = sizeof table / sizeof table[0]};
 
-static bool whole_window(const char *text, int *window)
+static bool whole_number(const char *text, int *number, int least, int most)
 {
     char *end;
     long  n = strtol(text, &end, 10);
-    *window = (int)n;
-    return *end == '\0' && n >= 2 && n <= REQUEST_LENGTH_MAX;
+    *number = (int)n;
+    return *end == '\0' && end != text && n >= least && n <= most;
+}
+
+static bool whole_window(const char *text, int *window)
+{
+    return whole_number(text, window, 2, REQUEST_LENGTH_MAX);
+}
+
+static bool whole_span(const char *text, int *span)
+{
+    return whole_number(text, span, 1, SETTINGS_SPAN_MAX);
 }
 
 status settings_check(const settings *s)
 {
-    int asked = (s->input != NULL) + (s->prompt != NULL) + (s->count > 0), window;
+    int asked = (s->input != NULL) + (s->prompt != NULL) + (s->count > 0), window, span;
     if (s->model == NULL)
         return status_fail(DID_EINVAL, "--model is missing: name a checkpoint directory");
     if (asked > 1)
@@ -153,6 +164,11 @@ status settings_check(const settings *s)
                            "--refine-window: found \"%.40s\", expected full or a whole "
                            "number of tokens from 2 to %d",
                            s->refine_window, REQUEST_LENGTH_MAX);
+    if (s->refine_span && strcmp(s->refine_span, "auto") && !whole_span(s->refine_span, &span))
+        return status_fail(DID_EINVAL,
+                           "--refine-span: found \"%.40s\", expected auto or a whole number of "
+                           "rows from 1 to %d",
+                           s->refine_span, SETTINGS_SPAN_MAX);
     if (s->quiet && s->watch)
         return status_fail(DID_EINVAL, "--watch and --quiet exclude each other");
     return DID_OK;
@@ -186,4 +202,11 @@ int settings_refine_window(const settings *s)
     int window = 0;
     if (s->refine_window == NULL) return 0;
     return whole_window(s->refine_window, &window) ? window : REQUEST_LENGTH_MAX;
+}
+
+int settings_refine_span(const settings *s)
+{
+    int span = 0;
+    if (s->refine_span == NULL) return 1;
+    return whole_span(s->refine_span, &span) ? span : 0;
 }

@@ -23,7 +23,7 @@ typedef struct settings {
     const char *stages;
     int         sampler, order, steps, nucleus_rule, policy, confidence;
     double      nucleus, temperature, threshold;
-    const char *refine_window;
+    const char *refine_window, *refine_span;
     int         refine_cache;
     bool        reject;
     int         reject_window, reject_restarts;
@@ -43,6 +43,14 @@ typedef struct settings {
     const char *options;
 } settings;
 
+enum { SETTINGS_SPAN_MAX = 64 };
+
+#define SETTINGS_SPAN_HELP                                                                          \
+    "rows (groups of --tp ranks) that share every refinement of the whole: each evaluates its part " \
+    "of the positions and sees all of them; the bytes stay the same, time and memory per rank fall. " \
+    "auto: 1, but more where there are fewer documents than rows, or where a long window needs "    \
+    "more memory than a rank has"
+
 extern const option_table settings_table;
 
 /* Read the words after `did generate` and see that they agree with each other. Fails DID_EINVAL
@@ -57,5 +65,8 @@ stage_defaults settings_stage(const settings *s);
 
 /* Positions of a refine window: 0 for the model's length, REQUEST_LENGTH_MAX for "full". Local. */
 int settings_refine_window(const settings *s);
+
+/* Rows that span a long refinement: 0 for "auto", 1 where nobody was asked. Local. */
+int settings_refine_span(const settings *s);
 
 #endif

@@ -1,5 +1,7 @@
 #include "team.h"
 
+#include "clock.h"
+
 size_t team_bytes(const team_size *size, int rows)
 {
     return rows > 1 ? portion_bytes(size->rows, size->team_rows) : 0;
@@ -39,5 +41,8 @@ status team_forward(answer *answers, team *t, const pass *p, const forward_place
     portion_take(v, p, t->rows, t->row);
     if (v->pass.n_rows > 0) TRY(forward(v->answers, &v->pass, place));
     if (!t->answers) return DID_OK;
-    return portion_answer(answers, v, p, t->rows, t->row, t->answers);
+    double since = clock_seconds();
+    TRY(portion_answer(answers, v, p, t->rows, t->row, t->answers));
+    place->timing->seconds[SECTION_WIRE] += clock_seconds() - since;
+    return DID_OK;
 }

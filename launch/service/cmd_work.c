@@ -65,6 +65,8 @@ static const option table[] = {
      .help = "1d: each weight is split over --tp ranks; 2d: every weight lies in blocks over all "
              "ranks, which work on the same documents (PBLAS; f32; slower, but any model fits that "
              "fits all ranks together)"},
+    {"refine-span", 0, OPTION_TEXT, "ROWS|auto", "auto", AT(set.refine_span),
+     .help = SETTINGS_SPAN_HELP},
     {"documents", 0, OPTION_COUNT, "COUNT", .silent = "up to 32, as memory allows", .min = 1,
      .max = 1024, AT(set.documents), .help = "in flight per group of --tp ranks"},
     {"pass-rows", 0, OPTION_COUNT, "ROWS", "1024", .min = 16, .max = 1 << 20, AT(set.pass_rows),
@@ -119,6 +121,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->stall_s = mine.stall_s;
     out->save_interval_s = mine.save_interval_s;
     out->refine_window = mine.refine_window;
+    out->refine_span = mine.refine_span;
     out->tp = mine.tp;
     out->layout = mine.layout;
     out->documents = mine.documents;
@@ -129,7 +132,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->weights = mine.weights;
     out->quiet = mine.quiet;
     w->set = *out;
-    return DID_OK;
+    return settings_check(out);
 }
 
 static status add_models(models *m, const char *list)

@@ -176,6 +176,80 @@ static void widths_that_cannot_be(void **state)
     }
 }
 
+/* What auto makes of `ranks` ranks and `n` documents that are refined in windows of `window`. */
+static int span_of(int ranks, int n, int window, const char *said)
+{
+    settings        s = {.refine_span = said};
+    budget          b = room(SIZE_MAX / 2);
+    engine_settings e = engine_default();
+    engine_memory   need;
+    e.length_max = e.refine_window = window;
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, ranks, n), DID_OK);
+    return e.span;
+}
+
+/* Rows without a document of their own span, where the parts are worth it. */
+static void idle_rows_span(void **state)
+{
+    (void)state;
+    assert_int_equal(span_of(4, 1, 2048, NULL), 1); /* nobody was asked */
+    assert_int_equal(span_of(4, 1, 2048, "auto"), 4);
+    assert_int_equal(span_of(4, 2, 2048, "auto"), 2);
+    assert_int_equal(span_of(4, 3, 2048, "auto"), 2);
+    assert_int_equal(span_of(4, 4, 2048, "auto"), 1);
+    assert_int_equal(span_of(5, 1, 2048, "auto"), 5);
+    assert_int_equal(span_of(5, 4, 2048, "auto"), 5);
+    assert_int_equal(span_of(4, 1, 768, "auto"), 2);
+    assert_int_equal(span_of(4, 1, 256, "auto"), 1);
+    assert_int_equal(span_of(4, 100, 256, "2"), 2);
+}
+
+/* And so do rows that have no room for a long window of their own. */
+static void windows_too_long_for_one_row_span(void **state)
+{
+    engine_settings e = engine_default();
+    engine_memory   alone, need;
+    settings        s = {.refine_span = "auto", .tp = 1, .documents = 1};
+    (void)state;
+    e.tp = e.documents = 1;
+    e.length_max = e.refine_window = 16384;
+    assert_int_equal(engine_plan(&alone, &e), DID_OK);
+    budget b = room(alone.total * 3 / 4);
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 4, 100), DID_OK);
+    assert_true(e.span == 2 && need.total <= b.room);
+    b = room(alone.total / 2);
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 4, 100), DID_OK);
+    assert_true(e.span == 4 && need.total <= b.room);
+    b = room(alone.total / 5);
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 4, 100), DID_EINVAL);
+    assert_non_null(strstr(status_message(), "--refine-span"));
+}
+
+static void spans_that_cannot_be(void **state)
+{
+    static const struct {
+        const char *span;
+        int         tp, layout, ranks;
+        const char *sentence;
+    } bad[] = {
+        {"3", 0, 0, 4, "--refine-span 3 does not divide the 4 rows of 1 rank of this run; 1, 2 or 4 "
+                       "would"},
+        {"4", 2, 0, 4, "--refine-span 4 does not divide the 2 rows of 2 ranks of this run; 1 or 2 "
+                       "would"},
+        {"2", 0, 1, 4, "--refine-span 2 with --layout 2d: there all ranks are one row, and every "
+                       "document lies on all of them; leave one of the two out"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        settings s = {.tp = bad[i].tp, .layout = bad[i].layout, .refine_span = bad[i].span};
+        budget   b = room(SIZE_MAX / 2);
+        engine_memory   need;
+        engine_settings e = engine_default();
+        assert_int_equal(budget_settle(&e, &need, &b, &s, &list, bad[i].ranks, 9), DID_EINVAL);
+        assert_string_equal(status_message(), bad[i].sentence);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +260,9 @@ int main(void)
         cmocka_unit_test(a_model_too_big_for_one_is_shared),
         cmocka_unit_test(nothing_fits_says_the_bytes),
         cmocka_unit_test(widths_that_cannot_be),
+        cmocka_unit_test(idle_rows_span),
+        cmocka_unit_test(windows_too_long_for_one_row_span),
+        cmocka_unit_test(spans_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
