@@ -1,7 +1,13 @@
 #include "arena.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+/* Large blocks begin and end with large pages, where the system gives those on request: weights and
+ * keys are read from front to back, and an entry of the page table should last for a while. */
+enum { LARGE_PAGE = 2 << 20 };
 
 size_t arena_round(size_t bytes)
 {
@@ -12,8 +18,11 @@ status arena_open(arena *a, size_t size)
 {
     *a = (arena){.size = arena_round(size)};
     if (a->size == 0) return DID_OK;
-    a->base = aligned_alloc(ARENA_ALIGN, a->size);
+    bool   large = a->size >= LARGE_PAGE;
+    size_t align = large ? LARGE_PAGE : ARENA_ALIGN;
+    a->base = aligned_alloc(align, (a->size + align - 1) / align * align);
     if (!a->base) return status_fail(DID_ENOMEM, "cannot get %zu bytes from the system", a->size);
+    if (large) madvise(a->base, a->size, MADV_HUGEPAGE);
     return DID_OK;
 }
 

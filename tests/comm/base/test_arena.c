@@ -67,6 +67,19 @@ static void test_empty(void **state)
     arena_close(&a);
 }
 
+/* Large blocks begin with a large page, and end where they were asked to. */
+static void test_large(void **state)
+{
+    (void)state;
+    size_t size = (5 << 20) + 64;
+    arena  a;
+    assert_int_equal(arena_open(&a, size), DID_OK);
+    assert_int_equal((uintptr_t)a.base % (2 << 20), 0);
+    assert_int_equal(a.size, size);
+    memset(arena_take(&a, size), 1, size);
+    arena_close(&a);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -80,7 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round), cmocka_unit_test(test_take),      cmocka_unit_test(test_mark),
-        cmocka_unit_test(test_empty), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_empty), cmocka_unit_test(test_large),     cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
