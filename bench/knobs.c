@@ -27,7 +27,8 @@ enum {
     C = 1 << BENCH_COLLECTIVES,
     L = 1 << BENCH_LAYOUTS,
     M = 1 << BENCH_CALIBRATE,
-    ALL = K | P | D | S | C | L | M
+    R = 1 << BENCH_SPAN,
+    ALL = K | P | D | S | C | L | M | R
 };
 enum { MANY = 1 << 20 };
 
@@ -47,17 +48,17 @@ static const knob table[] = {
     {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
      "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
      "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S, 0, 0, AT(geometry),
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R, 0, 0, AT(geometry),
      "of the model made up, when there is no --model: tiny, small, or "
      "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S, 0, 0, AT(model),
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R, 0, 0, AT(model),
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
-    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S, 0, 0, AT(kernels),
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R, 0, 0, AT(kernels),
      "one kernel set; without it (or DID_KERNELS) `kernels` times all of them and the others use "
      "the best"},
-    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D, 0, 0, AT(precision),
+    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R, 0, 0, AT(precision),
      "f32, bf16, or both: then lines of bf16 say how many times as fast as f32 they are"},
     {"only", KNOB_TEXT, "OP", NULL, NULL, K, 0, 0, AT(only),
      "one operation of the kernel table: linear, attend, norm, ..."},
@@ -68,6 +69,7 @@ static const knob table[] = {
      "layers does; 0: the same ones again and again, from the nearest cache"},
     {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D | S, 1, 4096, AT(tp),
      "ranks that share one model; the others work beside them on one of their own"},
+    {"tp", KNOB_COUNT, "RANKS", "1", "1", R, 1, 4096, AT(tp), "ranks of a row"},
     {"tp", KNOB_COUNT, "RANKS", "0", "0", L, 0, 4096, AT(tp),
      "columns of the grid of ranks; 0: about as many as rows"},
     {"rows", KNOB_COUNTS, "LIST", "2048", "40", L, 1, 1 << 16, AT(rows), "rows of a product"},
@@ -92,17 +94,23 @@ static const knob table[] = {
      "positions of a document; 0: the model's length"},
     {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S, 1, MANY, AT(steps),
      "steps of the refinement, which reopens the least certain quarter"},
+    {"length", KNOB_COUNT, "TOKENS", "8192", "400", R, 2, MANY, AT(length),
+     "positions of the document"},
+    {"steps", KNOB_COUNT, "STEPS", "1", "1", R, 1, MANY, AT(steps),
+     "passes of a run; each fills one position of 128"},
     {"waves", KNOB_COUNT, "COUNT", "1", "1", D, 1, 1000, AT(waves),
      "documents of a line, as a multiple of those in flight"},
     {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
      "documents that are first generated alone, to be compared with; the others are compared "
      "from line to line"},
-    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S, 16, MANY, AT(pass_rows),
+    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
     {"bytes", KNOB_COUNTS, "LIST", "8,64,512,4096,32768,262144,1048576,4194304", "8,4100,65536", C,
      4, 1 << 28, AT(bytes), "what a rank brings: multiples of 4"},
     {"repeats", KNOB_COUNT, "COUNT", "0", "0", K | P | D | C | L, 0, 64, AT(repeats),
      "samples of a line; 0: as many as its time allows"},
+    {"repeats", KNOB_COUNT, "COUNT", "5", "2", R, 1, 64, AT(repeats),
+     "runs of each number of rows, in turn"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
@@ -125,6 +133,7 @@ static const struct bench_name {
     [BENCH_COLLECTIVES] = {"collectives", "what ranks say to each other, beside MPI's own sum"},
     [BENCH_LAYOUTS] = {"layouts", "a linear layer as --layout 1d and as --layout 2d has it"},
     [BENCH_CALIBRATE] = {"calibrate", "what this machine can do, kept in a file for predictions"},
+    [BENCH_SPAN] = {"span", "a long document refined by one row, and by rows that share it"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -244,7 +253,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
         }
     return status_fail(DID_EINVAL,
                        "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
-                       "collectives, layouts or calibrate",
+                       "collectives, layouts, calibrate or span",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -320,7 +329,7 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents|sweep|collectives|layouts|calibrate\n"
+                "usage: did bench kernels|passes|documents|sweep|collectives|layouts|calibrate|span\n"
                 "       [options]        (under mpirun for several ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");

@@ -16,6 +16,7 @@ typedef enum {
     BENCH_COLLECTIVES,
     BENCH_LAYOUTS,
     BENCH_CALIBRATE,
+    BENCH_SPAN,
     BENCH_COUNT
 } bench_kind;
 

@@ -52,6 +52,7 @@ bench sweep 2 "${two[@]}" sweep --geometry 80x5x3x1003x96 --documents 8,16 --eac
 bench layout 4 "$DID" bench layouts
 bench layout 4 "${two[@]}" layouts --rows 40,200 --width 96
 bench kernel 1 "${two[@]}" kernels --only max --kernels ref
+bench span 4 "${two[@]}" span --geometry 80x5x3x1003x96
 
 # What ranks say to each other: every size, every way, checked.
 collectives() {
