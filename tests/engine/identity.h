@@ -18,7 +18,7 @@
 static comm *world;
 
 enum { DOCS = 12, CROWD = 52, LENGTH = 64, LONG = 300, END = 4095, MASK = 4096 };
-#define MODEL DID_TEST_MODELS "/did-tiny"
+#define MODEL feeder_model()
 
 /* Twelve documents, no two alike: lengths, prompts, stages, samplers, policies. */
 static void configure(document *d, int which)

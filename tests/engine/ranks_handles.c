@@ -12,7 +12,7 @@ static comm *world;
 
 enum { DOCUMENTS = 4, LENGTH = 64 };
 
-#define MODEL  DID_TEST_MODELS "/did-tiny"
+#define MODEL  feeder_model()
 #define SCORER DID_TEST_MODELS "/gpt2-tiny-scorer"
 
 /* Every rank has all documents and runs those of its row; what is not its own stays as it was. */

@@ -4,6 +4,7 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
+model=${DID_TEST_MODELS:-$here/../models}/${DID_TEST_MODEL:-did-tiny}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -11,7 +12,7 @@ complain() { echo "FAILED: $*"; failed=1; }
 
 kills=4
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && kills=2
-timeout 300 "$here/../drill" --did "$did" --model "${DID_TEST_MODELS:-$here/../models}/did-tiny" \
+timeout 300 "$here/../drill" --did "$did" --model "$model" \
     --documents 10 --kills "$kills" --length 24 --seed 7 --keep "$work" || complain "the drill"
 [ "$(wc -l <"$work/output.jsonl")" = 10 ] || complain "10 documents expected"
 
@@ -51,7 +52,7 @@ looks 3 'is not a state file of did'
 mkdir "$work/tmp"
 for i in $(seq 40); do echo "{\"custom_id\": \"k$i\", \"length\": 96}"; done >"$work/many"
 TMPDIR=$work/tmp timeout 200 mpirun --oversubscribe -n 2 "$did" generate --quiet \
-    --model "${DID_TEST_MODELS:-$here/../models}/did-tiny" --documents 1 --input "$work/many" \
+    --model "$model" --documents 1 --input "$work/many" \
     --output "$work/many.out" 2>"$work/said" &
 run=$!
 until [ -s "$work/many.out" ] || ! kill -0 "$run" 2>/dev/null; do sleep 0.05; done

@@ -19,7 +19,7 @@ fi
 
 for i in 1 2 3; do echo "{\"custom_id\": \"d$i\", \"prompt\": \"Once $i\", \"length\": 16}"; done >"$work/input"
 generate() {
-    timeout 200 "$did" generate --model "${DID_TEST_MODELS:-$here/../models}/did-tiny" --quiet \
+    timeout 200 "$did" generate --model "${DID_TEST_MODELS:-$here/../models}/${DID_TEST_MODEL:-did-tiny}" --quiet \
         --input "$work/input" --output "$1" --state "$2" --save-interval-s 0 >"$work/said" 2>&1
 }
 generate "$work/sound" "$work/sound-state" || complain "the job without faults"

@@ -8,7 +8,7 @@ if [ "${1-}" != inside ] && unshare --user --map-root-user --mount true 2>/dev/n
     exec unshare --user --map-root-user --mount bash "$here/test_full_disk.sh" inside
 fi
 did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../models}/did-tiny
+model=${DID_TEST_MODELS:-$here/../models}/${DID_TEST_MODEL:-did-tiny}
 work=$(mktemp -d)
 small=$work/small
 desk=

@@ -5,6 +5,7 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
 models=${DID_TEST_MODELS:-$here/../models}
+model=$models/${DID_TEST_MODEL:-did-tiny}
 specs=$here/../../bench/specs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,7 +16,7 @@ fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 sanitizer=${ASAN_OPTIONS:-}
 no_leaks() { ASAN_OPTIONS=$sanitizer:detect_leaks=0 "$@"; }
 
-usual=(--model "$models/did-tiny" --scorer "$models/gpt2-tiny-scorer" --quiet)
+usual=(--model "$model" --scorer "$models/gpt2-tiny-scorer" --quiet)
 
 cat >"$work/spec" <<'SPEC'
 title     = A sweep for a test
@@ -74,7 +75,7 @@ for said in 'PASSED: NFE is what it is' 'PASSED: more is reopened' 'FAILED: and 
 done
 
 # A sample of did generate with the same seed is the same text.
-no_leaks "$did" generate --model "$models/did-tiny" --quiet -n 1 --seed 6 --length 32 --stages 4 \
+no_leaks "$did" generate --model "$model" --quiet -n 1 --seed 6 --length 32 --stages 4 \
     >"$work/sample" || fail "did generate"
 python3 - "$work/sample" "$work/one/documents.jsonl" <<'PYTHON' || fail "a draft is not did generate's"
 import json, sys
@@ -97,7 +98,7 @@ wait $victim 2>/dev/null
 before=$(wc -l <"$work/killed/documents.jsonl")
 head -n "$before" "$work/killed/documents.jsonl" >"$work/before"
 [ -e "$work/killed/rows.csv" ] && fail "a killed sweep has left tables"
-no_leaks mpirun --oversubscribe -n 2 "$did" sweep --model "$models/did-tiny" \
+no_leaks mpirun --oversubscribe -n 2 "$did" sweep --model "$model" \
     --scorer "$models/gpt2-tiny-scorer" --spec "$work/spec" --output "$work/killed" \
     >"$work/killed.out" 2>"$work/killed.err" || fail "the sweep that goes on: exit code $?"
 grep -q " of $documents documents were finished before" "$work/killed.err" ||
@@ -115,7 +116,7 @@ cmp <(sort "$work/one/documents.jsonl") <(sort "$work/killed/documents.jsonl") |
 
 # ---- everything is there: nothing is computed again, and the tables come out the same
 rm "$work/killed/rows.csv"
-no_leaks "$did" sweep --model "$models/did-tiny" --scorer "$models/gpt2-tiny-scorer" \
+no_leaks "$did" sweep --model "$model" --scorer "$models/gpt2-tiny-scorer" \
     --spec "$work/spec" --output "$work/killed" >/dev/null 2>"$work/killed.err" || fail "third start"
 grep -q "$documents of $documents documents were finished before" "$work/killed.err" ||
     fail "the third start computes something"
@@ -145,7 +146,7 @@ if [ -n "$browser" ] && [ "${DID_TEST_SANITIZED:-0}" != 1 ]; then
 fi
 
 # ---- did show, on a document of the sweep
-no_leaks "$did" show "$work/four/documents.jsonl" --model "$models/did-tiny" --color never \
+no_leaks "$did" show "$work/four/documents.jsonl" --model "$model" --color never \
     --id 'refined remask=0.5 policy=lowest/5/000001' >"$work/shown" || fail "did show: exit code $?"
 grep -q 'stage 2: refine, the whole at once, 0.5 reopened (lowest)' "$work/shown" &&
     grep -qF '{+' "$work/shown" && grep -q '; perplexity ' "$work/shown" ||
@@ -153,7 +154,7 @@ grep -q 'stage 2: refine, the whole at once, 0.5 reopened (lowest)' "$work/shown
 
 # ---- the shipped specs: all of them in their full size up to the moment where documents would be made,
 # and two of them to the end, as small as can be.
-named=(--model-for "small=$models/did-tiny,mixed=$models/did-tiny,refiner=$models/did-tiny")
+named=(--model-for "small=$model,mixed=$model,refiner=$model")
 for spec in "$specs"/*.spec; do
     no_leaks "$did" sweep "${usual[@]}" "${named[@]}" --spec "$spec" --maxh 1e-9 \
         --output "$work/shipped" >"$work/shipped.out" 2>&1
@@ -186,10 +187,10 @@ spec_refused() {
 }
 refused 2 '--spec is missing: name a file of settings' "${usual[@]}"
 refused 2 '--scorer is missing: name the directory of a causal checkpoint' --spec "$work/spec" \
-    --model "$models/did-tiny"
+    --model "$model"
 refused 3 "cannot read $work/none" "${usual[@]}" --spec "$work/none"
 refused 4 'must be a model that reads left to right' --spec "$work/spec" --quiet \
-    --model "$models/did-tiny" --scorer "$models/did-tiny/."
+    --model "$model" --scorer "$model/."
 refused 4 '/no/model/config.json' --spec "$work/spec" --quiet --model /no/model \
     --scorer "$models/gpt2-tiny-scorer"
 refused 3 'with its changes: length: found "1"' "${usual[@]}" --spec "$work/spec" --set length=1

@@ -8,13 +8,14 @@ set -u
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && { echo "skipped under the sanitizers"; exit 77; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
+model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 
 timeout 300 "$here/../../drill" --service --did "$did" --documents 20 --kills 10 --length 32 --seed 5 \
-    --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" --keep "$work" || complain "the drill"
+    --model "$model" --keep "$work" || complain "the drill"
 [ "$(wc -l <"$work/output.jsonl")" = 20 ] || complain "20 documents expected"
 
 # looks CODE WORDS [OPTION...]   what did fsck makes of the files as they are
@@ -61,19 +62,19 @@ grep -q 'generates it again; 1 documents are unfinished, and with --follow' "$wo
     complain "not told what to do: $(cat "$work/refused")"
 "$did" results "${at[@]}" --job drill --follow --output "$work/before" --quiet 2>>"$work/said" &
 follower=$!
-timeout 100 mpirun --oversubscribe -n 1 "$did" work --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" \
+timeout 100 mpirun --oversubscribe -n 1 "$did" work --model "$model" \
     "${at[@]}" --idle-exit 1 --quiet 2>>"$work/said" || complain "a world that mends"
 wait $follower || complain "a file from before the damage is not gone on with"
 cmp -s "$work/whole" "$work/before" || complain "a file from before the damage was changed"
 "$did" results "${at[@]}" --job drill --output "$work/nineteen" --quiet 2>>"$work/said" || complain "the last record"
 cmp -s <(sort "$work/whole") <(sort "$work/nineteen") || complain "another record than before the damage"
 
-"$did" generate --state "$work/state" --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" -n 1 \
+"$did" generate --state "$work/state" --model "$model" -n 1 \
     --output "$work/none" --quiet 2>"$work/refused" && complain "a job in a file that is in use"
 grep -q 'in use by another process' "$work/refused" || complain "in use: $(cat "$work/refused")"
 kill -TERM "$desk"
 wait "$desk"
-"$did" generate --state "$work/state" --model "${DID_TEST_MODELS:-$here/../../models}/did-tiny" -n 1 \
+"$did" generate --state "$work/state" --model "$model" -n 1 \
     --output "$work/none" --quiet 2>"$work/refused"
 [ $? = 2 ] && grep -q 'belongs to a service' "$work/refused" || complain "a job in the file of a service"
 exit "$failed"

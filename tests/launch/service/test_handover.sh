@@ -6,7 +6,7 @@ set -u
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && { echo "skipped under the sanitizers"; exit 77; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/did-tiny
+model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
 work=$(mktemp -d)
 started=()
 leave() {

@@ -4,7 +4,7 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/did-tiny
+model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
 python=${TEST_PYTHON:-/usr/bin/python3}
 if ! "$python" -c 'import zmq' 2>/dev/null; then
     echo "skipped: $python has no zmq (Debian package python3-zmq)"
