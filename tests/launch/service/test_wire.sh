@@ -114,6 +114,9 @@ check(now["foreign"] > before["foreign"], "who has no key is counted, and who is
 check(now["broken"] > before["broken"], "who never finishes a handshake is counted")
 check(now["handshakes"] == now["strangers"] + now["foreign"] + now["broken"], "the kinds make up the sum")
 
+for s in deaf + [web, idle]: s.close()  # they would knock again and again
+time.sleep(0.5)
+
 # What is not understood, each with an answer.
 was = refused()
 for frames, reason in (([b"did1", b"status", b"{"], "JSON"), ([b"did2", b"status", b"{}"], "version"),
