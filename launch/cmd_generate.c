@@ -10,12 +10,12 @@
 #include "door.h"
 #include "ending.h"
 #include "engine.h"
-#include "feed.h"
 #include "frontend.h"
 #include "host.h"
 #include "interrupt.h"
 #include "job.h"
 #include "log.h"
+#include "porter.h"
 #include "progress.h"
 #include "record.h"
 #include "report.h"
@@ -23,6 +23,9 @@
 #include "walltime.h"
 #include "watch.h"
 #include "watchdog.h"
+
+/* A disk may take its time; a front-end that says nothing for so long is gone. */
+static const double PATIENCE_S = 300;
 
 /* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
  * broadcast whole. */
@@ -48,7 +51,7 @@ typedef struct run {
     progress                 bar;      /* rank 0 */
     frontend                *frontend; /* rank 0 */
     watch                   *watch;    /* rank 0 */
-    feed                    *feed;     /* row leaders */
+    porter                  *porter;   /* row leaders */
 } run;
 
 static bool first(const run *r)
@@ -255,18 +258,32 @@ static status frontend_begin(run *r)
     return frontend_open(&r->frontend, &f);
 }
 
-static status feed_begin(run *r)
+static int rows(const run *r)
 {
-    feed_settings f = {.door = &r->door,
-                       .row = engine_row(r->engine),
-                       .rules = r->rules.parcels,
-                       .saving = r->set->state != NULL,
-                       .save_interval_s = r->set->save_interval_s,
-                       .watch = r->watch};
-    return feed_open(&r->feed, &f);
+    return comm_size(r->world) / engine_team(&r->wanted);
 }
 
-/* The front-end on rank 0 and a feed on every row leader, or neither. */
+static status porter_begin(run *r)
+{
+    const door_sign *sign = &r->door.sign;
+    porter_settings  p = {.road = {.context = r->door.context, .n = sign->n},
+                          .loads = {.base = &r->rules},
+                          .engine = r->engine,
+                          .row = engine_row(r->engine),
+                          .rows = rows(r),
+                          .saving = r->set->state != NULL,
+                          .save_interval_s = r->set->save_interval_s,
+                          .patience_s = PATIENCE_S,
+                          .watch = r->watch};
+    for (int i = 0; i < sign->n; i++) p.road.endpoint[i] = sign->address[i];
+    if (sign->encrypted) {
+        p.road.server = sign->server;
+        p.road.keys = &sign->leader;
+    }
+    return porter_open(&r->porter, &p);
+}
+
+/* The front-end on rank 0 and a porter on every row leader, or neither. */
 static ending connect_all(run *r)
 {
     ending end;
@@ -275,7 +292,7 @@ static ending connect_all(run *r)
     if (first(r)) s = frontend_begin(r);
     if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
     s = door_share(&r->door, r->world, DID_OK);
-    if (s == DID_OK && engine_leads(r->engine)) s = feed_begin(r);
+    if (s == DID_OK && engine_leads(r->engine)) s = porter_begin(r);
     end = ending_agree(r->world, s, END_INTERNAL);
     if (end == END_DONE && first(r)) door_shut(&r->door);
     return end;
@@ -303,7 +320,7 @@ static cmd_generate_run tell(const run *r)
                               .engine = r->engine,
                               .job = &r->job,
                               .set = r->set,
-                              .rows = comm_size(r->world) / engine_team(&r->wanted)};
+                              .rows = rows(r)};
 }
 
 /* The table at the end. Collective. */
@@ -345,14 +362,14 @@ static ending work(run *r, double begun)
     frontend_view last = {0};
     engine_feed   hooks = {0};
     report        mine;
-    if (r->feed) hooks = feed_hooks(r->feed);
+    if (r->porter) hooks = porter_hooks(r->porter);
 
     status s = interrupt_farewell(first(r) ? last_word : NULL, r, END_EARLY);
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
-    s = engine_run(r->engine, r->feed ? &hooks : NULL);
+    s = engine_run(r->engine, r->porter ? &hooks : NULL);
     interrupt_farewell_end();
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
-    if ((end = ending_agree(r->world, feed_close(&r->feed), END_INTERNAL)) != END_DONE) return end;
+    if ((end = ending_agree(r->world, porter_close(&r->porter, NULL), END_INTERNAL)) != END_DONE) return end;
     watch_close(&r->watch);
     s = first(r) ? frontend_close(&r->frontend, &last) : DID_OK;
     if ((end = ending_agree(r->world, s, END_INTERNAL)) != END_DONE) return end;
@@ -384,7 +401,7 @@ static ending carry(run *r, double begun)
 static void run_close(run *r)
 {
     interrupt_farewell_end();
-    feed_close(&r->feed);
+    porter_close(&r->porter, NULL);
     comm_barrier(r->world, EV_SETUP);
     watch_close(&r->watch);
     frontend_close(&r->frontend, NULL);

@@ -6,47 +6,20 @@
 #include <string.h>
 
 #include "clock.h"
-#include "field.h"
+#include "desk.h"
 #include "interrupt.h"
 #include "log.h"
-#include "message.h"
-#include "outbox.h"
 #include "parcel.h"
 #include "watchdog.h"
 
-enum { ROUTING_ID_MAX = 256, LEADERS_MAX = 65536, BATCH_MAX = 256, WAIT_MS = 50 };
-static const double SYNC_INTERVAL_S = 5, PAUSE_S = 2;
-
-/* A leader that has said hello. */
-typedef struct leader {
-    unsigned char id[ROUTING_ID_MAX];
-    size_t        id_size;
-    int           drafting, refining;
-    int           row;
-    double        share, heard;
-    int64_t       drawn, passes, nfe;
-    bool          gone; /* said bye */
-} leader;
-
-/* An answer that may leave only after the commit. */
-typedef struct answer {
-    int64_t serial;
-    int     to;
-} answer;
+enum { WAIT_MS = 50, SYNC_INTERVAL_S = 5, PAUSE_S = 2 };
 
 struct frontend {
     frontend_settings settings;
-    socket           *socket;
-    outbox           *outbox;
+    desk             *desk;
     ledger           *ledger;
-    leader           *leaders;
-    int               n_leaders, leaders_max;
-    int              *holder; /* [documents] who has it, -1 nobody */
-    answer            answers[BATCH_MAX];
-    int               n_answers;
     bool              stopping;
     double            synced, turned;
-    long              refused;
     status            result; /* what the thread met; read after it has ended */
     char              why[1024];
 
@@ -57,125 +30,63 @@ struct frontend {
     frontend_view   view;
 };
 
-/* ---- leaders ---- */
+/* ---- the ledger as the desk's book: serials are places from 1 on ---- */
 
-static int find_leader(const frontend *f, const frame *id)
+static status lend(void *context, const char *signature, bool suspects, book_loan *out)
 {
-    for (int i = 0; i < f->n_leaders; i++)
-        if (f->leaders[i].id_size == id->size && memcmp(f->leaders[i].id, id->data, id->size) == 0)
-            return i;
-    return -1;
-}
-
-static frame leader_id(const frontend *f, int i)
-{
-    return (frame){f->leaders[i].id, f->leaders[i].id_size};
-}
-
-static status add_leader(frontend *f, const frame *id, int *index)
-{
-    if (id->size > ROUTING_ID_MAX || f->n_leaders == LEADERS_MAX)
-        return status_fail(DID_EFORMAT, "hello: no place for another leader");
-    if (f->n_leaders == f->leaders_max) {
-        int     more = f->leaders_max ? 2 * f->leaders_max : 16;
-        leader *grown = realloc(f->leaders, (size_t)more * sizeof *grown);
-        if (!grown) return status_fail(DID_ENOMEM, "no memory for %d leaders", more);
-        f->leaders = grown;
-        f->leaders_max = more;
-    }
-    leader *l = &f->leaders[f->n_leaders];
-    *l = (leader){.id_size = id->size};
-    memcpy(l->id, id->data, id->size);
-    *index = f->n_leaders++;
-    return DID_OK;
-}
-
-static status post(frontend *f, int to, message_type type, json_t *body, const frame *part, int n)
-{
-    frame id = leader_id(f, to);
-    return outbox_post(f->outbox, &id, type, body, part, n);
-}
-
-/* ---- what leaders say ---- */
-
-static status send_document(frontend *f, int to, int64_t serial, const char *checkpoint)
-{
-    char *slip;
-    TRY(slip_pack(&slip, &f->settings.job.requests[serial]));
-    frame part[2] = {{slip, strlen(slip)}};
-    int   n = 1;
-    if (checkpoint) part[n++] = (frame){checkpoint, strlen(checkpoint)};
-    status s = post(f, to, MESSAGE_WORK, json_pack("{s:I}", "serial", (json_int_t)serial), part, n);
-    free(slip);
-    f->holder[serial] = to;
+    frontend *f = context;
+    int64_t   place;
+    (void)signature, (void)suspects; /* all leaders are of this run, and none is lost without it */
+    TRY(ledger_take(f->ledger, &place, &out->checkpoint));
+    if (place < 0) return DID_OK;
+    out->serial = place + 1;
+    out->epoch = ledger_epoch(f->ledger, place);
+    out->sample = f->settings.job.requests[place].sample;
+    status s = slip_pack(&out->order, &f->settings.job.requests[place]);
+    if (s != DID_OK) free(out->checkpoint);
     return s;
 }
 
-static status on_ready(frontend *f, int from, const message *m)
+static int64_t waiting(void *context)
 {
-    int room;
-    TRY(field_int(m->body, "room", 1, 1 << 20, &room));
-    for (int i = 0; i < room; i++) {
-        int64_t serial = -1;
-        char   *checkpoint = NULL;
-        if (!f->stopping) TRY(ledger_take(f->ledger, &serial, &checkpoint));
-        if (serial < 0) return post(f, from, MESSAGE_OVER, NULL, NULL, 0);
-        status s = send_document(f, from, serial, checkpoint);
-        free(checkpoint);
-        TRY(s);
-    }
+    const frontend *f = context;
+    return ledger_waiting(f->ledger);
+}
+
+/* Of one that was put down nothing more is taken: no leader comes back to it. */
+static status look(void *context, int64_t serial, store_state *state, int64_t *epoch)
+{
+    const frontend *f = context;
+    bool            over = ledger_over(f->ledger, serial - 1);
+    *state = over ? STORE_DONE : STORE_DRAFTING;
+    *epoch = over ? ledger_epoch(f->ledger, serial - 1) : 0;
     return DID_OK;
 }
 
-/* The document a message is about; *late when somebody else has it or it is finished. */
-static status which(const frontend *f, int from, const message *m, int64_t *serial, bool *late)
+static status save(void *context, int64_t serial, bool refining, const char *signature,
+                   const char *checkpoint)
 {
-    TRY(field_number(m->body, "serial", 0, f->settings.job.n_requests - 1, serial));
-    *late = !ledger_out(f->ledger, *serial) || f->holder[*serial] != from;
-    return DID_OK;
-}
-
-static status say_stale(frontend *f, int to, int64_t serial)
-{
-    f->refused++;
-    return post(f, to, MESSAGE_STALE, json_pack("{s:I}", "serial", (json_int_t)serial), NULL, 0);
-}
-
-static status keep_checkpoint(frontend *f, const message *m, int64_t serial)
-{
-    int at;
-    TRY(field_int(m->body, "at", 0, STAGES_MAX - 1, &at));
-    char *text = strndup(m->part[0].data, m->part[0].size);
+    frontend *f = context;
+    (void)signature;
+    char *text = strdup(checkpoint);
     if (!text) return status_fail(DID_ENOMEM, "no memory for a checkpoint");
-    return ledger_save(f->ledger, serial, at > 0, text);
+    return ledger_save(f->ledger, serial - 1, refining, text);
 }
 
-static status on_checkpoint(frontend *f, int from, const message *m)
+static status put_back(void *context, int64_t serial)
 {
-    int64_t serial;
-    bool    late;
-    TRY(which(f, from, m, &serial, &late));
-    f->refused += late;
-    return late ? DID_OK : keep_checkpoint(f, m, serial);
-}
-
-static void answer_later(frontend *f, int to, int64_t serial)
-{
-    f->answers[f->n_answers++] = (answer){serial, to};
-}
-
-static status on_put_down(frontend *f, int from, const message *m)
-{
-    int64_t serial;
-    bool    late;
-    TRY(which(f, from, m, &serial, &late));
-    if (late) return say_stale(f, from, serial);
-    TRY(keep_checkpoint(f, m, serial));
-    answer_later(f, from, serial);
+    frontend *f = context;
+    ledger_put_back(f->ledger, serial - 1);
     return DID_OK;
 }
 
-static void tell_seconds(const frontend *f, int64_t serial, const json_t *body)
+static status strike(void *context, int64_t serial, bool *aside)
+{
+    *aside = false;
+    return put_back(context, serial);
+}
+
+static void tell_seconds(const frontend *f, int64_t place, const json_t *body)
 {
     const json_t *array = json_object_get(body, "seconds");
     double        seconds[STAGES_MAX];
@@ -183,149 +94,64 @@ static void tell_seconds(const frontend *f, int64_t serial, const json_t *body)
     if (!f->settings.timed) return;
     if (n > STAGES_MAX) n = 0;
     for (int k = 0; k < n; k++) seconds[k] = json_number_value(json_array_get(array, (size_t)k));
-    f->settings.timed(f->settings.context, serial, seconds, n);
+    f->settings.timed(f->settings.context, place, seconds, n);
 }
 
-static status on_result(frontend *f, int from, const message *m)
+static status end(void *context, int64_t serial, const char *text, const json_t *body)
 {
-    int64_t   serial;
-    bool      late;
-    document *d;
-    char     *line;
-    TRY(which(f, from, m, &serial, &late));
-    if (late) return say_stale(f, from, serial);
-    const request      *r = &f->settings.job.requests[serial];
+    frontend           *f = context;
+    int64_t             place = serial - 1;
+    const request      *r = &f->settings.job.requests[place];
     const record_rules *rules = f->settings.job.rules;
-    TRY(parcel_unpack(&d, m->part[0].data, m->part[0].size, r, serial, true, &rules->parcels));
+    document           *d;
+    char               *line;
+    TRY(parcel_unpack(&d, text, strlen(text), r, serial, true, &rules->parcels));
     bool   failed = d->finish == FINISH_FAILED || d->finish == FINISH_REJECTED;
     status s = record_line(&line, r, d, rules);
     document_close(&d);
     TRY(s);
-    TRY(ledger_finish(f->ledger, serial, line, failed));
-    tell_seconds(f, serial, m->body);
-    answer_later(f, from, serial);
+    TRY(ledger_finish(f->ledger, place, line, failed));
+    tell_seconds(f, place, body);
     return DID_OK;
 }
 
-static status on_progress(frontend *f, int from, const message *m)
+/* What one leader of a launch cannot do, none can. */
+static status set_aside(void *context, int64_t serial, const char *reason)
 {
-    leader l = f->leaders[from];
-    TRY(field_int(m->body, "drafting", 0, 1 << 30, &l.drafting));
-    TRY(field_int(m->body, "refining", 0, 1 << 30, &l.refining));
-    TRY(field_real(m->body, "share", 0, 1 << 30, &l.share));
-    TRY(field_number(m->body, "drawn", 0, INT64_MAX, &l.drawn));
-    TRY(field_number(m->body, "passes", 0, INT64_MAX, &l.passes));
-    TRY(field_number(m->body, "nfe", 0, INT64_MAX, &l.nfe));
-    f->leaders[from] = l;
+    (void)context;
+    return status_fail(DID_EFORMAT, "document %lld: %s", (long long)serial, reason);
+}
+
+/* Whoever had documents in an earlier run is gone with it. */
+static status each_out(void *context, store_visit *visit, void *to)
+{
+    (void)context, (void)visit, (void)to;
     return DID_OK;
 }
 
-static status on_hello(frontend *f, int from, const message *m, const frame *id)
+static status commit(void *context)
 {
-    int row;
-    TRY(field_int(m->body, "row", 0, 1 << 30, &row));
-    if (from < 0) TRY(add_leader(f, id, &from));
-    f->leaders[from].row = row;
-    f->leaders[from].heard = clock_seconds();
-    TRY(post(f, from, MESSAGE_WELCOME, NULL, NULL, 0));
-    if (!f->stopping) return DID_OK;
-    return post(f, from, MESSAGE_STOP, NULL, NULL, 0);
+    frontend *f = context;
+    return ledger_commit(f->ledger);
 }
 
-static status on_bye(frontend *f, int from)
+static book book_of(frontend *f)
 {
-    leader *l = &f->leaders[from];
-    l->gone = true;
-    l->drafting = l->refining = 0;
-    l->share = 0;
-    return DID_OK;
-}
-
-static status obey(frontend *f, const frame *id, const message *m)
-{
-    int from = find_leader(f, id);
-    if (m->type == MESSAGE_HELLO) return on_hello(f, from, m, id);
-    if (from < 0) return status_fail(DID_EFORMAT, "%s before hello", message_name(m->type));
-    f->leaders[from].heard = clock_seconds();
-    switch (m->type) {
-    case MESSAGE_READY: return on_ready(f, from, m);
-    case MESSAGE_CHECKPOINT: return on_checkpoint(f, from, m);
-    case MESSAGE_PROGRESS: return on_progress(f, from, m);
-    case MESSAGE_RESULT: return on_result(f, from, m);
-    case MESSAGE_PUT_DOWN: return on_put_down(f, from, m);
-    case MESSAGE_BYE: return on_bye(f, from);
-    default: return status_fail(DID_EFORMAT, "%s is not a leader's word", message_name(m->type));
-    }
-}
-
-/* What a peer got wrong is counted and answered; what this side cannot do ends the thread. */
-static status hear(frontend *f, const frame *frames, int n)
-{
-    message m = {0};
-    status  s = message_read(&m, frames + 1, n - 1);
-    if (s == DID_OK) s = obey(f, &frames[0], &m);
-    message_clear(&m);
-    if (s != DID_EFORMAT) return s;
-    f->refused++;
-    return outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                        json_pack("{s:s, s:s}", "reason", status_message(), "code", status_text(s)),
-                        NULL, 0);
+    return (book){f,      lend,   waiting,   look,     save,  put_back,
+                  strike, end,    set_aside, each_out, commit};
 }
 
 /* ---- the wheel ---- */
-
-static status commit(frontend *f)
-{
-    TRY(ledger_commit(f->ledger));
-    for (int i = 0; i < f->n_answers; i++) {
-        json_t *body = json_pack("{s:I}", "serial", (json_int_t)f->answers[i].serial);
-        TRY(post(f, f->answers[i].to, MESSAGE_ACK, body, NULL, 0));
-    }
-    f->n_answers = 0;
-    return DID_OK;
-}
-
-/* Wait a little for the first message, take what else is there, make it permanent together. */
-static status listen(frontend *f, int *heard)
-{
-    frame frames[SOCKET_FRAMES_MAX];
-    int   n;
-    for (*heard = 0; *heard < BATCH_MAX; ++*heard) {
-        TRY(socket_recv(f->socket, *heard ? 0 : WAIT_MS, frames, &n));
-        if (n == 0) break;
-        TRY(hear(f, frames, n));
-    }
-    return commit(f);
-}
-
-static json_t *why(const char *reason, status code)
-{
-    return json_pack("{s:s, s:s}", "reason", reason, "code", status_text(code));
-}
-
-static status tell_all(frontend *f, message_type type, const char *reason, status code)
-{
-    for (int i = 0; i < f->n_leaders; i++)
-        if (!f->leaders[i].gone) TRY(post(f, i, type, why(reason, code), NULL, 0));
-    return DID_OK;
-}
 
 static status consider_stopping(frontend *f)
 {
     const frontend_settings *s = &f->settings;
     bool                     late = s->deadline_s > 0 && clock_seconds() > s->deadline_s;
     if (f->stopping || !(late || (s->asked && s->asked()))) return DID_OK;
+    const char *reason = late ? "the time is over" : "asked to end";
     f->stopping = true;
-    log_say("frontend", "stopping early: %s", late ? "the time is over" : "asked to end");
-    return tell_all(f, MESSAGE_STOP, late ? "the time is over" : "asked to end", DID_OK);
-}
-
-static int held_by(const frontend *f, int who)
-{
-    int n = 0;
-    for (int64_t i = 0; i < f->settings.job.n_requests; i++)
-        n += f->holder[i] == who && ledger_out(f->ledger, i);
-    return n;
+    log_say("frontend", "stopping early: %s", reason);
+    return desk_stop(f->desk, reason);
 }
 
 /* A leader that has documents says something after every pass. One that does not would leave
@@ -335,11 +161,12 @@ static void look_for_silence(frontend *f)
 {
     double now = clock_seconds(), own = now - f->turned; /* long when we were stopped ourselves */
     f->turned = now;
-    for (int i = 0; i < f->n_leaders; i++) {
-        leader *l = &f->leaders[i];
+    for (int i = 0; i < f->desk->muster.n; i++) {
+        leader_entry *l = &f->desk->muster.list[i];
+        bool          suspect;
         if (own > PAUSE_S) l->heard = now;
-        if (f->settings.stall_s <= 0 || l->gone || now - l->heard < 2 * f->settings.stall_s) continue;
-        int n = held_by(f, i);
+        if (f->settings.stall_s <= 0 || now - l->heard < 2 * f->settings.stall_s) continue;
+        int n = leases_held(&f->desk->leases, l->number, &suspect);
         if (n > 0)
             watchdog_bark("the leader of row %d has said nothing for %.0f s and has %d document%s: "
                           "it does not answer, so the run ends; see --stall",
@@ -354,8 +181,13 @@ static progress_now sum_up(const frontend *f)
                         .done = ledger_done(f->ledger),
                         .failed = ledger_failed(f->ledger),
                         .earlier = ledger_earlier(f->ledger)};
-    for (int i = 0; i < f->n_leaders; i++) {
-        const leader *l = &f->leaders[i];
+    if (!f->desk) return now;
+    const muster *m = &f->desk->muster;
+    now.drawn = (long)m->drawn;
+    now.passes = (long)m->passes;
+    now.nfe = (long)m->nfe;
+    for (int i = 0; i < m->n; i++) {
+        const leader_entry *l = &m->list[i];
         now.drafting += l->drafting;
         now.refining += l->refining;
         now.share += l->share;
@@ -366,14 +198,21 @@ static progress_now sum_up(const frontend *f)
     return now;
 }
 
+static long count_refused(const frontend *f)
+{
+    const desk_refusals *r = &f->desk->refused;
+    socket_loss          lost = socket_losses(f->desk->socket);
+    return r->malformed + r->unknown + r->forbidden + r->early + r->stale + lost.messages +
+           lost.handshakes;
+}
+
 /* Tell bar and viewers; returns whether the thread shall end. */
 static bool show(frontend *f)
 {
-    socket_loss  lost = socket_losses(f->socket);
     progress_now now = sum_up(f);
     if (f->settings.bar) progress_show(f->settings.bar, &now, clock_seconds());
     pthread_mutex_lock(&f->lock);
-    f->view = (frontend_view){now, f->refused + lost.messages + lost.handshakes, f->stopping};
+    f->view = (frontend_view){now, count_refused(f), f->stopping};
     bool quit = f->quit;
     pthread_mutex_unlock(&f->lock);
     return quit;
@@ -381,27 +220,28 @@ static bool show(frontend *f)
 
 static status turn(frontend *f, bool *more)
 {
-    int heard;
-    TRY(listen(f, &heard));
-    TRY(outbox_flush(f->outbox));
+    TRY(desk_turn(f->desk, WAIT_MS));
     TRY(consider_stopping(f));
     look_for_silence(f);
     if (clock_seconds() - f->synced > SYNC_INTERVAL_S) {
         TRY(ledger_sync(f->ledger));
         f->synced = clock_seconds();
     }
-    *more = !show(f) || heard > 0;
+    *more = !show(f) || f->desk->heard > 0;
     return DID_OK;
 }
 
 static status bind_door(frontend *f)
 {
-    char  bound[DOOR_ADDRESS_BYTES];
-    door *d = f->settings.door;
-    TRY(socket_bind_router(&f->socket, d->context, d->endpoint, d->encrypted ? &d->server : NULL,
-                           MESSAGE_BYTES_MAX, bound, sizeof bound));
-    TRY(outbox_open(&f->outbox, f->socket));
-    return door_bound(d, bound);
+    door         *d = f->settings.door;
+    desk_settings s = {.context = d->context,
+                       .endpoint = d->endpoint,
+                       .keys = d->encrypted ? &d->server : NULL,
+                       .message_max = MESSAGE_BYTES_MAX,
+                       .closed = true,
+                       .book = book_of(f)};
+    TRY(desk_open(&f->desk, &s));
+    return door_bound(d, f->desk->bound);
 }
 
 /* Leaders learn that this side cannot go on, each when it next says something too: the socket stays
@@ -410,16 +250,9 @@ static void give_up(frontend *f, status s)
 {
     snprintf(f->why, sizeof f->why, "%s", status_message());
     f->result = s;
-    if (!f->outbox || tell_all(f, MESSAGE_ERROR, f->why, f->result) != DID_OK) return;
-    do {
-        frame frames[SOCKET_FRAMES_MAX];
-        int   n;
-        s = socket_recv(f->socket, WAIT_MS, frames, &n);
-        if (s == DID_OK && n > 0)
-            s = outbox_offer(f->outbox, &frames[0], MESSAGE_ERROR,
-                             why(f->why, f->result), NULL, 0);
-        if (s == DID_OK) s = outbox_flush(f->outbox);
-    } while (s == DID_OK && !show(f));
+    if (!f->desk) return;
+    do s = desk_excuse(f->desk, WAIT_MS, f->why, f->result);
+    while (s == DID_OK && !show(f));
 }
 
 static void announce(frontend *f, status s)
@@ -443,8 +276,7 @@ static void *run(void *context)
     if (f->settings.bar) progress_finish(f->settings.bar, &f->view.now, clock_seconds());
     if (f->view.refused > 0)
         log_warn("frontend", "%ld messages or handshakes were refused", f->view.refused);
-    outbox_close(&f->outbox);
-    socket_close(&f->socket);
+    desk_close(&f->desk);
     return NULL;
 }
 
@@ -454,8 +286,6 @@ static void release(frontend **out)
 {
     frontend *f = *out;
     *out = NULL;
-    free(f->leaders);
-    free(f->holder);
     pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     free(f);
@@ -482,12 +312,7 @@ static status start(frontend *f)
 
 static status bring_up(frontend *f)
 {
-    const ledger_settings *job = &f->settings.job;
-    size_t                 n = (size_t)job->n_requests;
-    f->holder = malloc((n + 1) * sizeof *f->holder);
-    if (!f->holder) return status_fail(DID_ENOMEM, "no memory for %zu documents", n);
-    memset(f->holder, 0xff, n * sizeof *f->holder);
-    TRY(ledger_open(&f->ledger, job));
+    TRY(ledger_open(&f->ledger, &f->settings.job));
     f->view.now = sum_up(f);
     return start(f);
 }

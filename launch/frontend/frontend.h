@@ -1,8 +1,9 @@
 /* frontend.h - the thread on rank 0 that hands out documents and takes in what becomes of them.
  *
- * It alone touches the ROUTER socket, the state file, the output and the progress bar. Leaders ask
- * for documents (message.h says in which words); a finished one is acknowledged after it is on
- * disk. */
+ * The desk of a service (desk.h) with the ledger of one job for its book: the input was submitted
+ * before the desk opens, and the output is what the ledger writes. The thread alone touches the
+ * socket, the state file, the output and the progress bar; a finished document is acknowledged after
+ * it is on disk. */
 #ifndef DID_FRONTEND_H
 #define DID_FRONTEND_H
 
@@ -46,7 +47,7 @@ frontend_view frontend_look(frontend *f);
  * of `f` is given back. Returns the last view. Any thread. */
 frontend_view frontend_farewell(frontend *f);
 
-/* After every leader has closed its feed: end the thread, close the files. *last (may be NULL)
+/* After every leader has closed its porter: end the thread, close the files. *last (may be NULL)
  * receives the final view. Fails with what the thread met (a full disk, for one). Sets NULL; safe
  * on NULL. Leader. */
 status frontend_close(frontend **f, frontend_view *last);

@@ -1,24 +1,8 @@
 /* message.h - what front-end, leaders and clients say to each other.
  *
- * This is what passes inside `did generate`; the service speaks the same frames and more words, all
- * of them in PROTOCOL.md.
- *
  * Frames (after the routing id that a ROUTER puts in front): "did1", the type, one JSON object, and
- * for the types that carry documents one or two JSON texts (parcel.h).
- *
- *   leader says                          front-end answers
- *   hello      {"row": r}                welcome
- *   ready      {"room": n}               up to n work; over when no document is left
- *   checkpoint {"serial": s, "at": k}    nothing; the document that follows (k: its stage) is saved
- *              document                  with the next commit
- *   progress   {"passes": ...}           nothing
- *   result     {"serial": s} document    ack when it is on disk; stale when it was finished before
- *   put_down   {"serial": s, "at": k}    ack when it is on disk; stale as above
- *              document
- *   bye        {}                        nothing
- *
- * Unasked the front-end says `stop {"reason"}` (put down what you have and ask for no more) and
- * `error {"reason", "code"}` (your last message was not understood, or this side cannot go on). */
+ * for the types that carry documents one or two JSON texts. PROTOCOL.md has the words and what they
+ * hold, those that only pass between the ranks of a `did generate` included. */
 #ifndef DID_MESSAGE_H
 #define DID_MESSAGE_H
 

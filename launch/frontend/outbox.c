@@ -220,12 +220,13 @@ status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body
 }
 
 status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body,
-                    const frame *part, int n_parts)
+                    const frame *part, int n_parts, bool *sent)
 {
     bundle b;
-    bool   sent;
+    bool   left;
     TRY(wrap(&b, peer, type, body, part, n_parts));
-    status s = send_in_turn(o, peer, &b, &sent);
+    status s = send_in_turn(o, peer, &b, &left);
+    if (sent) *sent = s == DID_OK && left;
     free(b.body);
     return s;
 }

@@ -24,9 +24,9 @@ status outbox_post(outbox *o, const frame *peer, message_type type, json_t *body
                    int n_parts);
 
 /* Send now or forget: for what no work depends on, or what is said again. Parts are not copied.
- * Fails DID_ENOMEM, DID_EIO. Local. */
+ * *sent (may be NULL) says which it was. Fails DID_ENOMEM, DID_EIO. Local. */
 status outbox_offer(outbox *o, const frame *peer, message_type type, json_t *body,
-                    const frame *part, int n_parts);
+                    const frame *part, int n_parts, bool *sent);
 
 /* While held, everything posted waits, and leaves with the flush after the hold has ended. Local. */
 void outbox_hold(outbox *o, bool held);

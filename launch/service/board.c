@@ -111,7 +111,8 @@ static void turned_away(FILE *to, json_t *refused)
     {
         char word[48];
         if (json_integer_value(value) == 0) continue;
-        int width = snprintf(word, sizeof word, " %lld %.24s", (long long)json_integer_value(value), key);
+        int width = snprintf(word, sizeof word, " %lld %.24s",
+                             (long long)json_integer_value(value), key);
         if (column + width > WIDTH) column = fprintf(to, "\n            ") - 1;
         column += width;
         fputs(word, to);

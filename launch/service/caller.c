@@ -108,7 +108,8 @@ static status ask(caller *c, message_type type, json_t *body, const frame *part,
         bool   connected_late = clock_seconds() - begun < 1; /* until it stands nothing is sent */
         double again = connected_late ? 0.1 : AGAIN_S;
         if (first || clock_seconds() - said > again) {
-            TRY(outbox_offer(c->outbox, NULL, type, json_incref(body), part, n_parts));
+            TRY(outbox_offer(c->outbox, NULL, type, json_incref(body), part, n_parts,
+                             NULL));
             said = clock_seconds();
         }
         TRY(listen(c, expected, answer, &found));

@@ -20,12 +20,12 @@ bool clients_word(message_type type)
            type == MESSAGE_CANCEL;
 }
 
-static status answer(desk *d, const desk_guest *to, const message *m, message_type type,
+static status answer(office *o, const desk_guest *to, const message *m, message_type type,
                      json_t *body, const frame *part, int n)
 {
     json_t *ask = json_object_get(m->body, "ask");
     if (json_is_integer(ask)) json_object_set(body, "ask", ask);
-    return desk_say(d, &to->id, type, body, part, n);
+    return desk_say(o->desk, &to->id, type, body, part, n);
 }
 
 static status job_name(const message *m, const char **name)
@@ -44,35 +44,35 @@ static status job_name(const message *m, const char **name)
                        JOB_MAX);
 }
 
-static status find_job(desk *d, const desk_guest *from, const message *m, int64_t *job)
+static status find_job(office *o, const desk_guest *from, const message *m, int64_t *job)
 {
     const char *name;
     TRY(job_name(m, &name));
-    TRY(store_find_job(d->store, from->owner, name, job));
+    TRY(store_find_job(o->store, from->owner, name, job));
     return *job ? DID_OK : status_fail(DID_EINVAL, "you have no job \"%.128s\"", name);
 }
 
 /* ---- submitting ---- */
 
-static status enter(desk *d, const desk_guest *from, const message *m, const submission *all)
+static status enter(office *o, const desk_guest *from, const message *m, const submission *all)
 {
-    const desk_settings *most = &d->settings;
+    const office_settings *most = &o->settings;
     const char          *name;
     int64_t              job;
     int                  added, known;
     TRY(job_name(m, &name));
-    TRY(store_begin_job(d->store, from->owner, name, all->terms, most->jobs_max, &job));
-    TRY(store_submit(d->store, from->owner, job, all->line, all->n, &most->quota, &added, &known));
+    TRY(store_begin_job(o->store, from->owner, name, all->terms, most->jobs_max, &job));
+    TRY(store_submit(o->store, from->owner, job, all->line, all->n, &most->quota, &added, &known));
     json_t *body = json_pack("{s:s, s:i, s:i}", "job", name, "added", added, "known", known);
-    return answer(d, from, m, MESSAGE_TAKEN, body, NULL, 0);
+    return answer(o, from, m, MESSAGE_TAKEN, body, NULL, 0);
 }
 
-static status on_submit(desk *d, const desk_guest *from, const message *m)
+static status on_submit(office *o, const desk_guest *from, const message *m)
 {
     submission *all;
     TRY(submission_read(&all, json_object_get(m->body, "terms"), m->part[0].data,
                         m->part[0].size));
-    status s = enter(d, from, m, all);
+    status s = enter(o, from, m, all);
     submission_close(&all);
     return s;
 }
@@ -101,24 +101,24 @@ static bool add_record(void *context, const char *record)
     memcpy(p->bytes + p->size, record, len);
     p->bytes[p->size + len] = '\n';
     p->size += len + 1;
-    return ++p->n == p->most || p->size > DESK_FETCH_BYTES;
+    return ++p->n == p->most || p->size > OFFICE_FETCH_BYTES;
 }
 
-static status on_results(desk *d, const desk_guest *from, const message *m)
+static status on_results(office *o, const desk_guest *from, const message *m)
 {
     int64_t job, after;
     pile    p = {0};
-    TRY(find_job(d, from, m, &job));
+    TRY(find_job(o, from, m, &job));
     TRY(field_number(m->body, "after", 0, INT64_MAX, &after));
     TRY(field_int(m->body, "room", 1, RECORDS_MAX, &p.most));
-    status s = store_read(d->store, job, &after, add_record, &p);
+    status s = store_read(o->store, job, &after, add_record, &p);
     if (s == DID_OK && p.failed) s = status_fail(DID_ENOMEM, "no memory for results");
     if (s == DID_OK) {
-        store_count count = store_counts(d->store, job);
+        store_count count = store_counts(o->store, job);
         json_t     *body = json_pack("{s:I, s:i, s:I}", "after", (json_int_t)after, "records", p.n,
                                  "open", (json_int_t)store_open_documents(&count));
         frame part = {p.bytes ? p.bytes : "", p.size};
-        s = answer(d, from, m, MESSAGE_RECORDS, body, &part, 1);
+        s = answer(o, from, m, MESSAGE_RECORDS, body, &part, 1);
     }
     free(p.bytes);
     return s;
@@ -131,22 +131,22 @@ static status drop(void *context, int64_t serial, int64_t epoch)
     return worlds_drop(context, serial, epoch);
 }
 
-static status on_cancel(desk *d, const desk_guest *from, const message *m)
+static status on_cancel(office *o, const desk_guest *from, const message *m)
 {
     int64_t     job;
     int         n;
     const char *id = NULL;
-    TRY(find_job(d, from, m, &job));
+    TRY(find_job(o, from, m, &job));
     if (json_object_get(m->body, "custom_id")) TRY(field_text(m->body, "custom_id", &id));
-    TRY(standing_cancel(d->store, job, id, CANCEL_MAX, drop, d, &n));
-    return answer(d, from, m, MESSAGE_CANCELLED, json_pack("{s:i, s:b}", "documents", n, "again", n == CANCEL_MAX),
+    TRY(standing_cancel(o->store, job, id, CANCEL_MAX, drop, o->desk, &n));
+    return answer(o, from, m, MESSAGE_CANCELLED, json_pack("{s:i, s:b}", "documents", n, "again", n == CANCEL_MAX),
                   NULL, 0);
 }
 
 /* ---- how things stand ---- */
 
 typedef struct telling {
-    desk       *d;
+    office     *o;
     const char *only; /* the job that was asked for; NULL: all */
     json_t     *jobs;
 } telling;
@@ -155,7 +155,7 @@ static status tell_job(void *context, int64_t job, const char *name)
 {
     telling *t = context;
     if (t->only && strcmp(t->only, name) != 0) return DID_OK;
-    store_count count = store_counts(t->d->store, job);
+    store_count count = store_counts(t->o->store, job);
     json_t     *o = tidings_counts(&count);
     json_object_set_new(o, "job", json_string(name));
     json_array_append_new(t->jobs, o);
@@ -163,30 +163,30 @@ static status tell_job(void *context, int64_t job, const char *name)
 }
 
 /* One's own jobs, and of everybody else's the totals. */
-static status on_status(desk *d, const desk_guest *from, const message *m)
+static status on_status(office *o, const desk_guest *from, const message *m)
 {
-    telling t = {.d = d};
+    telling t = {.o = o};
     if (json_object_get(m->body, "job")) TRY(job_name(m, &t.only));
     t.jobs = json_array();
-    status s = store_each_job(d->store, from->owner, tell_job, &t);
+    status s = store_each_job(o->store, from->owner, tell_job, &t);
     if (s != DID_OK) {
         json_decref(t.jobs);
         return s;
     }
-    json_t *body = tidings_public(d);
+    json_t *body = tidings_public(o);
     json_object_set_new(body, "jobs", t.jobs);
     json_object_set_new(body, "protocol", json_string(message_version()));
-    json_object_set_new(body, "progress", json_string(herald_bound(d->herald)));
+    json_object_set_new(body, "progress", json_string(herald_bound(o->herald)));
     if (!body) return status_fail(DID_ENOMEM, "no memory for a report");
-    return answer(d, from, m, MESSAGE_STATE, body, NULL, 0);
+    return answer(o, from, m, MESSAGE_STATE, body, NULL, 0);
 }
 
-status clients_obey(desk *d, const desk_guest *from, const message *m)
+status clients_obey(office *o, const desk_guest *from, const message *m)
 {
     switch (m->type) {
-    case MESSAGE_SUBMIT: return on_submit(d, from, m);
-    case MESSAGE_STATUS: return on_status(d, from, m);
-    case MESSAGE_RESULTS: return on_results(d, from, m);
-    default: return on_cancel(d, from, m);
+    case MESSAGE_SUBMIT: return on_submit(o, from, m);
+    case MESSAGE_STATUS: return on_status(o, from, m);
+    case MESSAGE_RESULTS: return on_results(o, from, m);
+    default: return on_cancel(o, from, m);
     }
 }

@@ -3,11 +3,11 @@
 #ifndef DID_CLIENTS_H
 #define DID_CLIENTS_H
 
-#include "desk.h"
+#include "office.h"
 
 bool clients_word(message_type type); /* Is this a client's word? Local. */
 
 /* Fails DID_EFORMAT or DID_EINVAL for what the client got wrong. */
-status clients_obey(desk *d, const desk_guest *from, const message *m);
+status clients_obey(office *o, const desk_guest *from, const message *m);
 
 #endif

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "caller.h"
-#include "desk.h"
 #include "ending.h"
 #include "interrupt.h"
 #include "log.h"
+#include "office.h"
 
 enum { WAIT_MS = 50 };
 
@@ -77,8 +77,8 @@ static status check(const serve *s)
 
 static status serve_all(const serve *s)
 {
-    desk         *d;
-    desk_settings settings = {.state = s->state,
+    office         *o;
+    office_settings settings = {.state = s->state,
                               .endpoint = s->bind,
                               .progress = s->progress,
                               .keys = s->keys,
@@ -87,17 +87,17 @@ static status serve_all(const serve *s)
                               .quota = {s->documents_max, (int64_t)s->mb_max << 20},
                               .jobs_max = s->jobs_max,
                               .message_max = (size_t)s->message_mb << 20};
-    TRY(desk_open(&d, &settings));
-    log_say("serve", "%s is open", d->bound);
-    log_say("serve", "progress is told at %s", herald_bound(d->herald));
+    TRY(office_open(&o, &settings));
+    log_say("serve", "%s is open", o->desk->bound);
+    log_say("serve", "progress is told at %s", herald_bound(o->herald));
     log_say("serve",
             "memory: %zu MB held; at most %d MB of answers that wait, and for each guest %d answers"
             " of %d KB and %d of its messages",
-            d->held >> 20, DESK_OUTBOX_BYTES >> 20, DESK_QUEUE, DESK_FETCH_BYTES >> 10, DESK_QUEUE);
+            o->held >> 20, OFFICE_OUTBOX_BYTES >> 20, OFFICE_QUEUE, OFFICE_FETCH_BYTES >> 10, OFFICE_QUEUE);
     status result = DID_OK;
-    while (result == DID_OK && !interrupt_asked()) result = desk_turn(d, WAIT_MS);
-    log_say("serve", "%s is closed", d->bound);
-    desk_close(&d);
+    while (result == DID_OK && !interrupt_asked()) result = office_turn(o, WAIT_MS);
+    log_say("serve", "%s is closed", o->desk->bound);
+    office_close(&o);
     return result;
 }
 

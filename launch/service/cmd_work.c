@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "keyring.h"
 #include "log.h"
+#include "order.h"
 #include "porter.h"
 #include "walltime.h"
 
@@ -171,24 +172,33 @@ static status own_world(work *w, const cmd_generate_run *run, job **world)
     return open_world(w, &w->own, run->set, &usual);
 }
 
+static status read_order(void *context, request *out, record_rules *rules, const char *text,
+                         size_t size, int sample)
+{
+    const record_rules base = *rules;
+    return order_read(out, rules, context, &base, text, size, sample);
+}
+
 static status begin(work *w, const cmd_generate_run *run, socket_context *c, record_rules *rules)
 {
     job *world;
     TRY(own_world(w, run, &world));
     rules->words = world->words;
-    porter_settings s = {.context = c,
-                         .endpoint = w->connect,
-                         .keys = w->keys ? &w->file : NULL,
-                         .world = world,
+    porter_settings s = {.road = {.context = c, .endpoint = {w->connect}, .n = 1},
+                         .loads = {.base = rules, .read = read_order, .context = world},
                          .engine = run->engine,
-                         .rules = rules,
                          .row = engine_row(run->engine),
                          .rows = run->rows,
+                         .saving = true,
                          .save_interval_s = run->set->save_interval_s,
                          .idle_exit_s = w->idle_exit_s,
                          .patience_s = w->patience_s,
                          .deadline_s = walltime_deadline(run->set->maxh),
                          .asked = interrupt_asked};
+    if (w->keys) {
+        s.road.server = w->file.server;
+        s.road.keys = &w->file.own;
+    }
     return porter_open(&w->porter, &s);
 }
 

@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "desk.h"
+#include "office.h"
 
-json_t *tidings_public(desk *d);              /* NULL when out of memory. */
+json_t *tidings_public(office *o);              /* NULL when out of memory. */
 json_t *tidings_counts(const store_count *c); /* {"queued": ...}. NULL when out of memory. Local. */
 
 #endif

@@ -28,10 +28,11 @@ struct ledger {
     char          *identity;
     results       *output;
     unsigned char *stand;   /* [n] */
+    int           *epoch;   /* [n] times it was taken */
     bool          *printed; /* [n] its record is in the output */
     int           *by_name; /* [n] places, sorted by custom_id and sample */
     int            next;    /* no document before it waits */
-    int            done, failed, earlier;
+    int            waiting, done, failed, earlier;
     note          *notes;
     int            n_notes, notes_max;
 };
@@ -78,9 +79,10 @@ static status allocate(ledger *l)
     size_t n = (size_t)l->n + 1;
     l->stand = calloc(n, sizeof *l->stand);
     l->printed = calloc(n, sizeof *l->printed);
+    l->epoch = calloc(n, sizeof *l->epoch);
     l->kept = calloc(n, sizeof *l->kept);
     l->by_name = malloc(n * sizeof *l->by_name);
-    if (!l->stand || !l->printed || !l->kept || !l->by_name) return no_memory();
+    if (!l->stand || !l->epoch || !l->printed || !l->kept || !l->by_name) return no_memory();
     for (int i = 0; i < l->n; i++) l->by_name[i] = i;
     qsort_r(l->by_name, (size_t)l->n, sizeof *l->by_name, compare_places, l);
     return DID_OK;
@@ -201,6 +203,12 @@ static status bring_in_step(ledger *l, const char *output)
     return results_sync(l->output);
 }
 
+/* How many documents nobody has finished yet. */
+static void count_waiting(ledger *l)
+{
+    for (int i = 0; i < l->n; i++) l->waiting += l->stand[i] == WAITING;
+}
+
 static status bring_up(ledger *l, const ledger_settings *settings)
 {
     TRY(allocate(l));
@@ -209,6 +217,7 @@ static status bring_up(ledger *l, const ledger_settings *settings)
         TRY(store_open_own(&l->state, settings->state, l->identity, &l->job));
         TRY(submit(l, settings->state));
     }
+    count_waiting(l);
     TRY(results_open(&l->output, settings->output));
     return bring_in_step(l, settings->output);
 }
@@ -240,13 +249,43 @@ status ledger_take(ledger *l, int64_t *serial, char **checkpoint)
     *checkpoint = found.text;
     if (r->draft && !*checkpoint) TRY(parcel_pack(checkpoint, r->draft, r));
     l->stand[l->next] = OUT;
+    l->epoch[l->next]++;
+    l->waiting--;
     *serial = l->next++;
     return DID_OK;
 }
 
+void ledger_put_back(ledger *l, int64_t serial)
+{
+    assert(ledger_out(l, serial));
+    l->stand[serial] = WAITING;
+    l->waiting++;
+    if (serial < l->next) l->next = (int)serial;
+}
+
+static bool known(const ledger *l, int64_t serial)
+{
+    return serial >= 0 && serial < l->n;
+}
+
+int ledger_epoch(const ledger *l, int64_t serial)
+{
+    return known(l, serial) ? l->epoch[serial] : 0;
+}
+
 bool ledger_out(const ledger *l, int64_t serial)
 {
-    return serial >= 0 && serial < l->n && l->stand[serial] == OUT;
+    return known(l, serial) && l->stand[serial] == OUT;
+}
+
+bool ledger_over(const ledger *l, int64_t serial)
+{
+    return known(l, serial) && (l->stand[serial] == NOTED || l->stand[serial] == DONE);
+}
+
+int ledger_waiting(const ledger *l)
+{
+    return l->waiting;
 }
 
 int ledger_done(const ledger *l)
@@ -348,6 +387,7 @@ status ledger_close(ledger **out)
     forget_notes(l);
     free(l->notes);
     free(l->stand);
+    free(l->epoch);
     free(l->printed);
     free(l->by_name);
     free(l->kept);

@@ -30,7 +30,14 @@ status ledger_open(ledger **out, const ledger_settings *settings);
  * malloc'ed, NULL where it begins from the start. Leader. */
 status ledger_take(ledger *l, int64_t *serial, char **checkpoint);
 
+/* It waits again, as it was last saved. Leader. */
+void ledger_put_back(ledger *l, int64_t serial);
+
+/* How often it was taken; 0: never, or there is none. Local. */
+int  ledger_epoch(const ledger *l, int64_t serial);
 bool ledger_out(const ledger *l, int64_t serial); /* taken, not finished. Local. */
+bool ledger_over(const ledger *l, int64_t serial); /* finished, on disk or soon. Local. */
+int  ledger_waiting(const ledger *l);             /* not taken, not finished. Local. */
 int  ledger_done(const ledger *l);                /* finished, earlier runs included. Local. */
 int  ledger_failed(const ledger *l);              /* of those, without a text. Local. */
 int  ledger_earlier(const ledger *l);             /* finished before this run. Local. */

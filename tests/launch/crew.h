@@ -1,5 +1,5 @@
 /* crew.h - a door of one process and an engine that draws tokens out of a hat, for the tests of the
- * front-end and the feed. */
+ * front-end and the porter. */
 #ifndef DID_TESTS_CREW_H
 #define DID_TESTS_CREW_H
 
@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "door.h"
 #include "engine.h"
-#include "feed.h"
+#include "porter.h"
 #include "sample.h"
 
 /* A door into a fresh directory, as door_open makes it where all ranks share a host. */
@@ -32,9 +32,18 @@ static inline void crew_step(document *d)
     sample_walk(d, 1, d->key * 31 + (uint64_t)(d->at * 1000 + i));
 }
 
+/* What one leader is told. */
+typedef struct crew_settings {
+    const door         *door;
+    int                 row;
+    const record_rules *rules;
+    bool                saving; /* after every pass */
+    watch              *watch;
+} crew_settings;
+
 /* What one leader does and how it fared. */
 typedef struct crew {
-    feed_settings settings;
+    crew_settings settings;
     int           room;    /* documents in flight */
     int           pass_us; /* how long a pass takes */
     long          drawn;
@@ -91,15 +100,31 @@ static inline status crew_run(crew *c, const engine_feed *f)
     return s;
 }
 
+static inline porter_settings crew_porter(const crew_settings *c)
+{
+    const door_sign *sign = &c->door->sign;
+    porter_settings  p = {.road = {.context = c->door->context, .n = sign->n},
+                          .loads = {.base = c->rules},
+                          .row = c->row,
+                          .rows = c->row + 1,
+                          .saving = c->saving,
+                          .patience_s = 300,
+                          .watch = c->watch};
+    for (int i = 0; i < sign->n; i++) p.road.endpoint[i] = sign->address[i];
+    if (sign->encrypted) p.road.server = sign->server, p.road.keys = &sign->leader;
+    return p;
+}
+
 static inline void *crew_work(void *context)
 {
-    crew *c = context;
-    feed *f = NULL;
-    c->outcome = feed_open(&f, &c->settings);
+    crew           *c = context;
+    porter         *p = NULL;
+    porter_settings how = crew_porter(&c->settings);
+    c->outcome = porter_open(&p, &how);
     if (c->outcome == DID_OK) {
-        engine_feed hooks = feed_hooks(f);
+        engine_feed hooks = porter_hooks(p);
         c->outcome = crew_run(c, &hooks);
-        status closed = feed_close(&f);
+        status closed = porter_close(&p, NULL);
         if (c->outcome == DID_OK) c->outcome = closed;
     }
     snprintf(c->why, sizeof c->why, "%s", status_message());

@@ -1,4 +1,4 @@
-/* The whole road at any number of ranks: the door opened and shared, a front-end on rank 0, a feed
+/* The whole road at any number of ranks: the door opened and shared, a front-end on rank 0, a porter
  * on every rank; each document once, and nothing left in the temporary directory. */
 #include "crew.h"
 #include "frontend.h"
@@ -58,7 +58,7 @@ static void run_job(void)
     CHECK(door_share(&d, world, DID_OK) == DID_OK);
     CHECK(d.sign.n == 1 && strncmp(d.sign.address[0], "ipc://", 6) == 0);
 
-    crew mine = {.settings = {.door = &d, .row = rank, .rules = rules.parcels}, .room = 3};
+    crew mine = {.settings = {.door = &d, .row = rank, .rules = &rules}, .room = 3};
     crew_work(&mine);
     CHECK(mine.outcome == DID_OK);
     CHECK(comm_barrier(world, EV_SETUP) == DID_OK);

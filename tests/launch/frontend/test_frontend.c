@@ -78,7 +78,7 @@ static crew one_leader(const fixture *f, int row)
 {
     return (crew){.settings = {.door = &f->door,
                                .row = row,
-                               .rules = f->rules.parcels,
+                               .rules = &f->rules,
                                .saving = f->settings.job.state != NULL},
                   .room = 5 + row};
 }
@@ -247,6 +247,9 @@ static socket *stranger(const fixture *f)
     return s;
 }
 
+#define HELLO                                                                             \
+    "{\"host\":\"h\",\"slurm\":\"\",\"pid\":1,\"row\":9,\"rows\":10,\"signature\":\"S\"}"
+
 /* Nonsense is answered and counted, and disturbs nobody. */
 static void nonsense(void **state)
 {
@@ -265,22 +268,29 @@ static void nonsense(void **state)
     say(s, (frame[]){of("did9"), of("hello"), of("{}")}, 3);
     hears(s, "error", "version");
     say(s, (frame[]){of("did1"), of("ready"), of("{\"room\": 1}")}, 3);
-    hears(s, "error", "ready before hello");
+    hears(s, "who", "{}");
     say(s, (frame[]){of("did1"), of("hello"), of("{\"row\": 9}")}, 3);
-    hears(s, "welcome", "{}");
+    hears(s, "error", "host");
+    say(s, (frame[]){of("did1"), of("hello"), of(HELLO)}, 3);
+    hears(s, "welcome", "lease_s");
     say(s, (frame[]){of("did1"), of("ready"), of("{\"room\": 0}")}, 3);
     hears(s, "error", "room: found 0");
     say(s, (frame[]){of("did1"), of("ready"), of("{room}")}, 3);
     hears(s, "error", "not JSON");
     say(s, (frame[]){of("did1"), of("welcome"), of("{}")}, 3);
-    hears(s, "error", "welcome is not a leader's word");
-    say(s, (frame[]){of("did1"), of("result"), of("{\"serial\": 30}"), of("{}")}, 4);
-    hears(s, "error", "serial: found 30");
-    say(s, (frame[]){of("did1"), of("result"), of("{\"serial\": 2}"), of("{}")}, 4);
-    hears(s, "stale", "{\"serial\":2}");
+    hears(s, "error", "welcome is not a word for the front-end");
+    say(s, (frame[]){of("did1"), of("status"), of("{}")}, 3);
+    hears(s, "error", "status is not a word for the front-end");
+    say(s, (frame[]){of("did1"), of("result"), of("{\"serial\": 0, \"epoch\": 1}"), of("{}")}, 4);
+    hears(s, "error", "serial: found 0");
+    say(s, (frame[]){of("did1"), of("result"), of("{\"serial\": 31, \"epoch\": 1}"), of("{}")}, 4);
+    hears(s, "stale", "{\"serial\":31,\"epoch\":1}");
+    say(s, (frame[]){of("did1"), of("refuse"), of("{\"serial\": 2, \"epoch\": 7, \"reason\": \"\"}")}, 3);
+    hears(s, "stale", "{\"serial\":2,\"epoch\":7}");
     say(s, (frame[]){of("did1"), of("progress"), of("{\"drafting\": -1}")}, 3);
-    hears(s, "error", "drafting: found -1");
+    hears(s, "error", "pass_s");
     say(s, (frame[]){of("did1"), of("bye"), of("{}")}, 3);
+    hears(s, "over", "{}");
     uint64_t seed = 4;
     for (int i = 0; i < 300; i++) {
         char  bytes[64];
@@ -296,12 +306,12 @@ static void nonsense(void **state)
     frontend_view last;
     socket_close(&s);
     assert_int_equal(frontend_close(&front, &last), DID_OK);
-    assert_int_equal(last.refused, 309);
+    assert_int_equal(last.refused, 312);
     assert_int_equal(last.now.done, 30);
     each_once(f);
 }
 
-/* A result counts once, from the one who has the document, and only when it is whole. */
+/* A result counts once, under the epoch it was handed out with, and only when it is whole. */
 static void twice(void **state)
 {
     fixture *f = *state;
@@ -313,28 +323,31 @@ static void twice(void **state)
     assert_int_equal(parcel_begin(&d, &f->requests[0], 0, &f->rules.parcels), DID_OK);
     sample_walk(d, 1000, 3);
     assert_int_equal(parcel_pack(&text, d, &f->requests[0]), DID_OK);
-    frame hello[] = {of("did1"), of("hello"), of("{\"row\": 0}")};
+    frame hello[] = {of("did1"), of("hello"), of(HELLO)};
     frame ready[] = {of("did1"), of("ready"), of("{\"room\": 2}")};
-    frame result[] = {of("did1"), of("result"), of("{\"serial\": 0}"), of(text)};
+    frame result[] = {of("did1"), of("result"), of("{\"serial\": 1, \"epoch\": 1}"), of(text)};
     say(s, hello, 3);
-    hears(s, "welcome", "{}");
+    hears(s, "welcome", "");
     say(other, hello, 3);
-    hears(other, "welcome", "{}");
+    hears(other, "welcome", "");
     say(s, ready, 3);
-    hears(s, "work", "{\"serial\":0}");
+    hears(s, "work", "{\"serial\":1,\"epoch\":1,\"sample\":0}");
     hears(s, "over", "{}");
     say(other, ready, 3);
     hears(other, "over", "{}");
+    result[2] = of("{\"serial\": 1, \"epoch\": 2}");
     say(other, result, 4);
-    hears(other, "stale", "{\"serial\":0}");
+    hears(other, "stale", "{\"serial\":1,\"epoch\":2}");
+    result[2] = of("{\"serial\": 1, \"epoch\": 1}");
     result[3].size--;
     say(s, result, 4);
     hears(s, "error", "document: not JSON");
     result[3].size++;
     say(s, result, 4);
-    hears(s, "ack", "{\"serial\":0}");
-    say(s, result, 4);
-    hears(s, "stale", "{\"serial\":0}");
+    for (int i = 0; i < 2; i++) { /* said again, the same answer */
+        hears(s, "ack", "{\"serial\":1,\"epoch\":1}");
+        if (i == 0) say(s, result, 4);
+    }
     document_close(&d);
     free(text);
     socket_close(&s);
@@ -342,7 +355,7 @@ static void twice(void **state)
     frontend_view last;
     assert_int_equal(frontend_close(&front, &last), DID_OK);
     assert_int_equal(last.now.done, 1);
-    assert_int_equal(last.refused, 3);
+    assert_int_equal(last.refused, 2);
     each_once(f);
 }
 

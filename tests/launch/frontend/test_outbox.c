@@ -97,7 +97,9 @@ static void a_missing_peer(void **state)
 
     assert_int_equal(outbox_open(&f->box, f->router), DID_OK);
     assert_int_equal(outbox_post(f->box, &ghost, MESSAGE_ACK, NULL, NULL, 0), DID_OK);
-    assert_int_equal(outbox_offer(f->box, &ghost, MESSAGE_ERROR, NULL, NULL, 0), DID_OK);
+    assert_int_equal(outbox_offer(f->box, &ghost, MESSAGE_ERROR, NULL, NULL, 0, &sent),
+                     DID_OK);
+    assert_false(sent);
     assert_int_equal(outbox_post(f->box, &peer, MESSAGE_WELCOME, NULL, NULL, 0), DID_OK);
     assert_int_equal(outbox_flush(f->box), DID_OK);
     assert_int_equal(outbox_waiting(f->box), 1);
@@ -113,7 +115,8 @@ static void a_missing_peer(void **state)
     }
     assert_int_equal(s, DID_EPEER);
     assert_int_equal(outbox_waiting(f->box), OUTBOX_LANE_MAX);
-    assert_int_equal(outbox_offer(f->box, &peer, MESSAGE_WELCOME, NULL, NULL, 0), DID_OK);
+    assert_int_equal(outbox_offer(f->box, &peer, MESSAGE_WELCOME, NULL, NULL, 0, &sent), DID_OK);
+    assert_true(sent);
     assert_int_equal(socket_recv(f->dealer, 5000, frames, &n), DID_OK);
     assert_int_equal(n, 3);
 }

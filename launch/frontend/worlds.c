@@ -1,17 +1,14 @@
 #include "worlds.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "field.h"
 #include "log.h"
-#include "order.h"
-#include "record.h"
-#include "standing.h"
 
-/* Documents one leader may have, and bytes of answers beyond which no more leave in a turn. */
-enum { CREDIT = 1024, LOANS_BYTES = 8 << 20 };
+enum { CREDIT = 1024 }; /* documents one leader may have */
 /* A pass may take this many times as long as the one before and the lease still holds. */
 static const double PASSES = 10;
 
@@ -37,55 +34,72 @@ static json_t *about(int64_t serial, int64_t epoch)
 
 /* ---- handing out ---- */
 
-static status send_loan(desk *d, const leader_entry *to, const standing_loan *loan)
+/* When a lease ends whose leader is heard of now, and whose last pass took `pass_s`. */
+static double until(const desk *d, double pass_s)
 {
-    char   *text = order_pack(loan->line, loan->terms);
-    frame   part[2] = {{text, text ? strlen(text) : 0}}, id = muster_id(to);
+    double patience = d->settings.lease_s;
+    if (patience == 0) return HUGE_VAL;
+    return clock_seconds() + (PASSES * pass_s > patience ? PASSES * pass_s : patience);
+}
+
+static void loan_clear(book_loan *l)
+{
+    free(l->order);
+    free(l->checkpoint);
+}
+
+static status send_loan(desk *d, const leader_entry *to, const book_loan *loan)
+{
+    frame   part[2] = {{loan->order, strlen(loan->order)}}, id = muster_id(to);
     int     n = 1;
     json_t *body = json_pack("{s:I, s:I, s:i}", "serial", (json_int_t)loan->serial, "epoch",
                              (json_int_t)loan->epoch, "sample", loan->sample);
-    if (!text || !body) {
-        json_decref(body);
-        free(text);
-        return status_fail(DID_ENOMEM, "no memory for a document");
-    }
+    if (!body) return status_fail(DID_ENOMEM, "no memory for a document");
     if (loan->checkpoint) part[n++] = (frame){loan->checkpoint, strlen(loan->checkpoint)};
-    status s = desk_say(d, &id, MESSAGE_WORK, body, part, n);
-    free(text);
-    if (s != DID_OK) return s;
-    lease one = {loan->serial, loan->epoch, to->number, clock_seconds() + d->settings.lease_s,
-                 loan->suspect};
+    TRY(desk_say(d, &id, MESSAGE_WORK, body, part, n));
+    lease one = {loan->serial, loan->epoch, to->number, until(d, 0), loan->suspect};
     return leases_grant(&d->leases, &one);
 }
 
 /* No leader takes so much that others stand idle. */
 static int fair_share(const desk *d, int room)
 {
-    int64_t n = d->muster.n, share = (store_waiting(d->store) + n - 1) / n;
+    const book *b = &d->settings.book;
+    int64_t     n = d->muster.n, share = (b->waiting(b->context) + n - 1) / n;
     return room <= share ? room : share > 0 ? (int)share : 1;
 }
 
 /* A document that was in the hands of lost worlds goes to a leader that has nothing else, and
  * nothing else goes there: if it is the document's fault, it takes no other with it. */
+static status lend_some(desk *d, const leader_entry *to, int room, int *sent)
+{
+    const book *b = &d->settings.book;
+    bool        suspect;
+    int         held = leases_held(&d->leases, to->number, &suspect);
+    int         share = fair_share(d, room < CREDIT - held ? room : CREDIT - held);
+    for (*sent = 0; *sent < share && !suspect; ++*sent) {
+        book_loan loan = {0};
+        if (outbox_bytes(d->outbox) >= DESK_BATCH_BYTES) break;
+        TRY(b->lend(b->context, to->signature, held + *sent == 0, &loan));
+        if (!loan.serial) break;
+        status s = send_loan(d, to, &loan);
+        suspect = loan.suspect;
+        loan_clear(&loan);
+        TRY(s);
+    }
+    return DID_OK;
+}
+
 static status on_ready(desk *d, const leader_entry *from, const message *m)
 {
-    int  room, sent = 0;
-    bool suspect;
+    const book *b = &d->settings.book;
+    int         room, sent = 0;
     TRY(field_int(m->body, "room", 1, 1 << 20, &room));
-    int held = leases_held(&d->leases, from->number, &suspect);
-    int share = fair_share(d, room < CREDIT - held ? room : CREDIT - held);
-    while (sent < share && !suspect && outbox_bytes(d->outbox) < LOANS_BYTES) {
-        standing_loan loan;
-        TRY(standing_take(d->store, from->signature, held + sent == 0, &loan));
-        if (!loan.serial) break;
-        status s = send_loan(d, from, &loan);
-        suspect = loan.suspect;
-        standing_loan_clear(&loan);
-        TRY(s);
-        sent++;
-    }
+    if (!d->stopping) TRY(lend_some(d, from, room, &sent));
     frame id = muster_id(from);
-    return sent == room ? DID_OK : desk_say(d, &id, MESSAGE_IDLE, NULL, NULL, 0);
+    bool  over = d->stopping || (d->settings.closed && b->waiting(b->context) == 0);
+    if (sent == room && !over) return DID_OK;
+    return desk_say(d, &id, over ? MESSAGE_OVER : MESSAGE_IDLE, NULL, NULL, 0);
 }
 
 /* ---- taking in ---- */
@@ -110,40 +124,45 @@ static status part_text(char **out, const message *m)
 
 static status save(desk *d, const leader_entry *from, const message *m, int64_t serial)
 {
-    int   at;
-    char *text;
+    const book *b = &d->settings.book;
+    int         at;
+    char       *text;
     TRY(field_int(m->body, "at", 0, 1 << 20, &at));
     TRY(part_text(&text, m));
-    status s = standing_save(d->store, serial, at > 0, from->signature, text);
+    status s = b->save(b->context, serial, at > 0, from->signature, text);
     free(text);
     return s;
 }
 
-static status keep_record(desk *d, const message *m, int64_t serial)
+static status finish(desk *d, const message *m, int64_t serial)
 {
-    bool  failed;
-    char *text, *id = NULL;
-    int   sample;
-    TRY(field_flag(m->body, "failed", &failed));
+    const book *b = &d->settings.book;
+    char       *text;
     TRY(part_text(&text, m));
-    status s = record_owner(text, strlen(text), &id, &sample);
-    if (s == DID_OK) s = standing_finish(d->store, serial, text, failed);
-    free(id);
+    status s = b->finish(b->context, serial, text, m->body);
     free(text);
     return s;
 }
 
 static status set_aside(desk *d, const message *m, int64_t serial)
 {
+    const book *b = &d->settings.book;
     const char *reason;
     TRY(field_text(m->body, "reason", &reason));
-    return standing_set_aside(d->store, serial, reason);
+    return b->set_aside(b->context, serial, reason);
 }
 
 static status put_down(desk *d, const leader_entry *from, const message *m, int64_t serial)
 {
+    const book *b = &d->settings.book;
     TRY(save(d, from, m, serial));
-    return standing_put_back(d->store, serial);
+    return b->put_back(b->context, serial);
+}
+
+static status look(desk *d, int64_t serial, store_state *state, int64_t *epoch)
+{
+    const book *b = &d->settings.book;
+    return b->look(b->context, serial, state, epoch);
 }
 
 /* Said once more, because the answer was lost with a connection: the same answer. Otherwise another
@@ -152,7 +171,7 @@ static status answer_late(desk *d, const desk_guest *from, int64_t serial, int64
 {
     store_state state;
     int64_t     now;
-    TRY(standing_look(d->store, serial, &state, &now));
+    TRY(look(d, serial, &state, &now));
     bool again = now == epoch && (state == STORE_DONE || state == STORE_FAILED);
     *(again ? &d->refused.replayed : &d->refused.stale) += 1;
     return desk_say(d, &from->id, again ? MESSAGE_ACK : MESSAGE_STALE, about(serial, epoch), NULL,
@@ -164,7 +183,7 @@ static status still_waits(desk *d, int64_t serial, int64_t epoch, bool *yes)
 {
     store_state state;
     int64_t     now;
-    TRY(standing_look(d->store, serial, &state, &now));
+    TRY(look(d, serial, &state, &now));
     *yes = now == epoch && (state == STORE_QUEUED || state == STORE_DRAFTED);
     return DID_OK;
 }
@@ -177,7 +196,7 @@ static status on_return(desk *d, const desk_guest *from, const leader_entry *l, 
     bool good = leases_find(&d->leases, serial, epoch) != NULL;
     if (!good) TRY(still_waits(d, serial, epoch, &good));
     if (!good) return answer_late(d, from, serial, epoch);
-    if (m->type == MESSAGE_RESULT) TRY(keep_record(d, m, serial));
+    if (m->type == MESSAGE_RESULT) TRY(finish(d, m, serial));
     else if (m->type == MESSAGE_REFUSE) TRY(set_aside(d, m, serial));
     else TRY(put_down(d, l, m, serial));
     leases_end(&d->leases, serial);
@@ -195,26 +214,26 @@ static status on_checkpoint(desk *d, const desk_guest *from, const leader_entry 
 }
 
 static status prolong(desk *d, const desk_guest *from, const leader_entry *l, const json_t *pair,
-                      double until)
+                      double end)
 {
     int64_t serial = json_integer_value(json_array_get(pair, 0));
     int64_t epoch = json_integer_value(json_array_get(pair, 1));
-    if (leases_prolong(&d->leases, serial, epoch, l->number, until)) return DID_OK;
+    if (leases_prolong(&d->leases, serial, epoch, l->number, end)) return DID_OK;
     return desk_say(d, &from->id, MESSAGE_DROP, about(serial, epoch), NULL, 0);
 }
 
 static status on_progress(desk *d, const desk_guest *from, leader_entry *l, const message *m)
 {
     const json_t *holding;
-    double        pass_s, now = clock_seconds(), patience = d->settings.lease_s;
+    double        pass_s;
     TRY(field_real(m->body, "pass_s", 0, 1e6, &pass_s));
     TRY(field_array(m->body, "holding", -1, &holding));
     if (json_array_size(holding) > CREDIT)
         return status_fail(DID_EFORMAT, "holding: more than %d documents", CREDIT);
-    TRY(muster_note(l, m->body, now));
-    if (PASSES * pass_s > patience) patience = PASSES * pass_s;
+    TRY(muster_note(l, m->body, clock_seconds()));
+    double end = until(d, pass_s);
     for (size_t i = 0; i < json_array_size(holding); i++)
-        TRY(prolong(d, from, l, json_array_get(holding, i), now + patience));
+        TRY(prolong(d, from, l, json_array_get(holding, i), end));
     return DID_OK;
 }
 
@@ -223,22 +242,24 @@ static status on_hello(desk *d, const desk_guest *from, const message *m)
     bool known = muster_find(&d->muster, &from->id) != NULL;
     TRY(muster_greet(&d->muster, &from->id, m->body, clock_seconds()));
     const leader_entry *l = muster_find(&d->muster, &from->id);
-    if (!known)
+    if (!known && !d->settings.closed)
         log_say("worlds", "row %d of %d on %s%s%s is here", l->row, l->rows, l->host,
                 l->slurm[0] ? ", Slurm job " : "", l->slurm);
-    return desk_say(d, &from->id, MESSAGE_WELCOME,
-                    json_pack("{s:f}", "lease_s", d->settings.lease_s), NULL, 0);
+    TRY(desk_say(d, &from->id, MESSAGE_WELCOME,
+                 json_pack("{s:f}", "lease_s", d->settings.lease_s), NULL, 0));
+    return d->stopping ? desk_say(d, &from->id, MESSAGE_STOP, NULL, NULL, 0) : DID_OK;
 }
 
 /* Whoever had no time to put its documents down has them back here as they were last saved, and
  * nobody failed. */
 static status on_bye(desk *d, const desk_guest *from, const leader_entry *l)
 {
-    lease one;
-    int   n = 0;
-    for (; leases_take(&d->leases, l->number, &one); n++)
-        TRY(standing_put_back(d->store, one.serial));
-    log_say("worlds", "row %d of %d on %s leaves%s", l->row, l->rows, l->host,
+    const book *b = &d->settings.book;
+    lease       one;
+    int         n = 0;
+    for (; leases_take(&d->leases, l->number, &one); n++) TRY(b->put_back(b->context, one.serial));
+    if (!d->settings.closed)
+        log_say("worlds", "row %d of %d on %s leaves%s", l->row, l->rows, l->host,
             n ? "; what it had in hand waits again" : "");
     muster_leave(&d->muster, &from->id);
     return desk_say(d, &from->id, MESSAGE_OVER, NULL, NULL, 0);
@@ -267,23 +288,25 @@ status worlds_obey(desk *d, const desk_guest *from, const message *m)
 static status recall(void *context, int64_t serial, int64_t epoch)
 {
     desk *d = context;
-    lease one = {serial, epoch, 0, clock_seconds() + d->settings.lease_s, false};
+    lease one = {serial, epoch, 0, until(d, 0), false};
     return leases_grant(&d->leases, &one);
 }
 
 status worlds_recall(desk *d)
 {
-    return store_each_out(d->store, recall, d);
+    const book *b = &d->settings.book;
+    return b->each_out(b->context, recall, d);
 }
 
 /* A lease that nobody claimed after a restart was lost with the desk, and is nobody's failure. */
 status worlds_expire(desk *d)
 {
-    lease old;
+    const book *b = &d->settings.book;
+    lease       old;
     while (leases_expired(&d->leases, clock_seconds(), &old)) {
         bool aside = false;
-        if (old.holder == 0) TRY(standing_put_back(d->store, old.serial));
-        else TRY(standing_strike(d->store, old.serial, "the worlds that had it were lost", &aside));
+        if (old.holder == 0) TRY(b->put_back(b->context, old.serial));
+        else TRY(b->strike(b->context, old.serial, &aside));
         log_say("worlds", "document %lld: its world is silent; it %s", (long long)old.serial,
                 aside ? "is set aside" : "waits again");
     }

@@ -1,10 +1,10 @@
 #include "load.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
-#include "order.h"
 #include "parcel.h"
 
 load *loads_find(const loads *all, int64_t serial)
@@ -34,6 +34,7 @@ void loads_remove(loads *all, int64_t serial)
     *at = l->next;
     request_clear(&l->request);
     document_close(&l->waiting);
+    json_decref(l->seconds);
     free(l->text);
     free(l);
 }
@@ -62,35 +63,58 @@ void loads_unsay(loads *all)
     for (load *l = all->first; l; l = l->next) l->said = 0;
 }
 
-/* A checkpoint that cannot be used costs its passes, not the document. */
-static status begin(load *l, const message *m)
+/* A checkpoint that cannot be used costs a service its passes, not the document. */
+static status begin(load *l, const load_rules *how, const message *m)
 {
     const parcel_rules *rules = &l->rules.parcels;
     if (m->n_parts == 2) {
         status s = parcel_unpack(&l->waiting, m->part[1].data, m->part[1].size, &l->request,
                                  l->serial, false, rules);
-        if (s != DID_EFORMAT) return s;
+        for (int k = 0; s == DID_OK && k < STAGES_MAX; k++) l->waiting->seconds[k] = NAN;
+        if (s != DID_EFORMAT || !how->read) return s;
         log_warn("load", "begins again: %s", status_message());
     }
     return parcel_begin(&l->waiting, &l->request, l->serial, rules);
 }
 
-status load_open(load *l, job *world, const record_rules *base, const message *m, int sample)
+static status read_order(load *l, const load_rules *how, const message *m, int sample)
 {
-    status s =
-        order_read(&l->request, &l->rules, world, base, m->part[0].data, m->part[0].size, sample);
-    if (s == DID_OK) return begin(l, m);
-    if (s != DID_EFORMAT) return s;
+    const frame *said = &m->part[0];
+    l->rules = *how->base;
+    if (!how->read)
+        return slip_unpack(&l->request, said->data, said->size, &l->rules.parcels.ids);
+    return how->read(how->context, &l->request, &l->rules, said->data, said->size, sample);
+}
+
+status load_open(load *l, const load_rules *rules, const message *m, int sample)
+{
+    status s = read_order(l, rules, m, sample);
+    if (s == DID_OK) return begin(l, rules, m);
+    if (s != DID_EFORMAT || !rules->read) return s;
     l->how = MESSAGE_REFUSE;
     l->text = strdup(status_message());
     return l->text ? DID_OK : status_fail(DID_ENOMEM, "no memory for a document");
 }
 
-status load_seal(load *l, const document *d)
+/* Not known of a document that somebody else began. */
+static json_t *seconds_of(const document *d)
+{
+    json_t *array = json_array();
+    for (int k = 0; k < d->n_stages; k++)
+        if (isnan(d->seconds[k]) || json_array_append_new(array, json_real(d->seconds[k]))) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+status load_seal(load *l, const load_rules *rules, const document *d)
 {
     l->at = d->at;
     l->failed = d->finish == FINISH_FAILED || d->finish == FINISH_REJECTED;
     l->how = d->finish == FINISH_NONE ? MESSAGE_PUT_DOWN : MESSAGE_RESULT;
-    if (l->how == MESSAGE_RESULT) return record_line(&l->text, &l->request, d, &l->rules);
+    if (l->how == MESSAGE_RESULT) l->seconds = seconds_of(d);
+    if (l->how == MESSAGE_RESULT && rules->read)
+        return record_line(&l->text, &l->request, d, &l->rules);
     return parcel_pack(&l->text, d, &l->request);
 }

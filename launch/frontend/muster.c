@@ -87,6 +87,7 @@ status muster_note(leader_entry *l, const json_t *body, double now)
     TRY(field_number(body, "drawn", 0, INT64_MAX, &n.drawn));
     TRY(field_number(body, "passes", 0, INT64_MAX, &n.passes));
     TRY(field_number(body, "nfe", 0, INT64_MAX, &n.nfe));
+    if (json_object_get(body, "share")) TRY(field_real(body, "share", 0, 1e9, &n.share));
     if (json_object_get(body, "wire_s")) TRY(field_real(body, "wire_s", 0, 1e12, &n.wire_s));
     if (json_object_get(body, "io_s")) TRY(field_real(body, "io_s", 0, 1e12, &n.io_s));
     double past = now - l->told, weight = past / (past + MEMORY_S);
@@ -103,7 +104,11 @@ status muster_note(leader_entry *l, const json_t *body, double now)
 void muster_leave(muster *r, const frame *id)
 {
     leader_entry *l = muster_find(r, id);
-    if (l) remove_at(r, (int)(l - r->list));
+    if (!l) return;
+    r->drawn += l->drawn;
+    r->passes += l->passes;
+    r->nfe += l->nfe;
+    remove_at(r, (int)(l - r->list));
 }
 
 void muster_expire(muster *r, double before)

@@ -1,5 +1,9 @@
 /* load.h - the documents a porter has in hand, from their arrival until the desk knows what became
- * of them. */
+ * of them.
+ *
+ * Between the ranks of one launch orders are slips (slip.h), and what is finished goes to the
+ * front-end as a parcel (parcel.h), which has the words to write the record. A world of a service
+ * reads orders in the service's own way and writes the records itself. */
 #ifndef DID_LOAD_H
 #define DID_LOAD_H
 
@@ -7,11 +11,22 @@
 #include <stdint.h>
 
 #include "document.h"
-#include "job.h"
 #include "message.h"
 #include "record.h"
 #include "request.h"
 #include "status.h"
+
+/* The request for `sample` and the rules of its record, from an order. Fails DID_EFORMAT when it cannot
+ * be carried out here. */
+typedef status load_reader(void *context, request *out, record_rules *rules, const char *text,
+                           size_t size, int sample);
+
+/* How loads are opened and sealed. */
+typedef struct load_rules {
+    const record_rules *base;
+    load_reader        *read;    /* NULL: slips and parcels */
+    void               *context; /* of read */
+} load_rules;
 
 typedef struct load {
     struct load *next;
@@ -21,10 +36,11 @@ typedef struct load {
     document    *waiting; /* not yet taken by the engine */
     bool         dropped; /* nobody wants it any more; the engine still has it */
 
-    char        *text;    /* its record, checkpoint or reason; NULL while it is on its way */
+    char        *text;    /* its record, parcel or reason; NULL while it is on its way */
     message_type how;     /* RESULT, PUT_DOWN, REFUSE: what is said of it */
     bool         failed;
     int          at;
+    json_t      *seconds; /* what each stage took; NULL where nobody knows */
     double       said;    /* when; 0: not yet on this connection */
 } load;
 
@@ -43,11 +59,12 @@ int  loads_waiting(const loads *l); /* for the engine. Local. */
 int  loads_sealed(const loads *l);  /* for an acknowledgement. Local. */
 void loads_unsay(loads *l);         /* everything sealed has to be said again. Local. */
 
-/* What a message of work brings: a document that waits, or one that is refused with the reason.
- * Local. */
-status load_open(load *l, job *world, const record_rules *base, const message *m, int sample);
+/* What a message of work brings: a document that waits, or, of a service, one that is refused with
+ * the reason. Fails DID_EFORMAT otherwise. Local. */
+status load_open(load *l, const load_rules *rules, const message *m, int sample);
 
-/* The engine is done with `d`: its record, or its checkpoint when it is on its way. Local. */
-status load_seal(load *l, const document *d);
+/* The engine is done with `d`: its record or parcel, or its checkpoint when it is on its way.
+ * Local. */
+status load_seal(load *l, const load_rules *rules, const document *d);
 
 #endif

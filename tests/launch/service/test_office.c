@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "desk.h"
+#include "office.h"
 
 typedef struct fixture {
     char            folder[64], state[96], endpoint[96];
@@ -20,41 +20,41 @@ typedef struct fixture {
     pthread_t       thread;
     atomic_bool     quit;
     status          outcome;
-    desk           *desk;
+    office         *office;
 } fixture;
 
 static void *turn(void *context)
 {
     fixture *f = context;
-    while (!f->quit && f->outcome == DID_OK) f->outcome = desk_turn(f->desk, 10);
+    while (!f->quit && f->outcome == DID_OK) f->outcome = office_turn(f->office, 10);
     return NULL;
 }
 
-static void open_desk(fixture *f)
+static void open_office(fixture *f)
 {
-    desk_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3,
+    office_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3,
                        .message_max = 8 << 20};
     f->quit = false;
-    if (desk_open(&f->desk, &s) != DID_OK) fail_msg("%s", status_message());
+    if (office_open(&f->office, &s) != DID_OK) fail_msg("%s", status_message());
     assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
 }
 
-static void close_desk(fixture *f)
+static void close_office(fixture *f)
 {
     f->quit = true;
     pthread_join(f->thread, NULL);
-    desk_close(&f->desk);
+    office_close(&f->office);
     assert_int_equal(f->outcome, DID_OK);
 }
 
 static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
-    strcpy(f->folder, "/tmp/did-desk-XXXXXX");
+    strcpy(f->folder, "/tmp/did-office-XXXXXX");
     if (!mkdtemp(f->folder) || socket_context_open(&f->context) != DID_OK) return 1;
     snprintf(f->state, sizeof f->state, "%s/state", f->folder);
     snprintf(f->endpoint, sizeof f->endpoint, "ipc://%s/front", f->folder);
-    open_desk(f);
+    open_office(f);
     *state = f;
     return 0;
 }
@@ -64,7 +64,7 @@ static int tear_down(void **state)
     static const char *const names[] = {"state", "state-wal", "front", "front-progress"};
     fixture                 *f = *state;
     char                     path[128];
-    close_desk(f);
+    close_office(f);
     socket_context_close(&f->context);
     for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", f->folder, names[i]);
@@ -280,7 +280,7 @@ static void too_large(void **state)
     socket_close(&s);
 }
 
-/* A world goes on over a restart of the desk. */
+/* A world goes on over a restart of the front-end. */
 static void restarted(void **state)
 {
     fixture *f = *state;
@@ -291,8 +291,8 @@ static void restarted(void **state)
     hears(world, "welcome", "");
     say(world, "ready", "{\"room\":1}", NULL, NULL);
     hears(world, "work {\"serial\":1,\"epoch\":1", "");
-    close_desk(f);
-    open_desk(f);
+    close_office(f);
+    open_office(f);
     socket_close(&world);
     world = guest(f);
     say(world, "hello", HELLO, NULL, NULL);
@@ -385,12 +385,12 @@ static void addresses(void **state)
 
 int main(void)
 {
-#define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-    const struct CMUnitTest tests[] = {WITH_DESK(worlds_and_clients), WITH_DESK(restarted),
-                                       WITH_DESK(fair), WITH_DESK(late),
-                                       WITH_DESK(long_passes), WITH_DESK(set_aside),
-                                       WITH_DESK(too_large),
-                                       WITH_DESK(nonsense), WITH_DESK(news),
+#define WITH_OFFICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {WITH_OFFICE(worlds_and_clients), WITH_OFFICE(restarted),
+                                       WITH_OFFICE(fair), WITH_OFFICE(late),
+                                       WITH_OFFICE(long_passes), WITH_OFFICE(set_aside),
+                                       WITH_OFFICE(too_large),
+                                       WITH_OFFICE(nonsense), WITH_OFFICE(news),
                                        cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "porter.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,34 +14,47 @@
 #include "message.h"
 #include "outbox.h"
 #include "parcel.h"
+#include "pulse.h"
 
-enum { MESSAGE_MAX = 64 << 20 };
-static const double WELCOME_S = 10, BEAT_S = 0.5, AGAIN_S = 3, HELLO_S = 1, FAREWELL_S = 10, LAST_WORD_S = 1,
+static const double BEAT_S = 0.5, AGAIN_S = 3, HELLO_S = 1, FAREWELL_S = 10, LAST_WORD_S = 1,
                     IDLE_PAUSE_S = 0.1;
 
 struct porter {
     porter_settings settings;
     pthread_mutex_t lock; /* of the socket: the engine's thread talks between passes, a farewell any
                              time */
-    socket         *socket;
-    outbox         *outbox;
+    road            road;
     char           *signature;
     loads           loads;
     int             asked; /* documents asked for and not yet here */
-    bool            welcome, stop, gone, over; /* gone: said bye; over: that was heard */
+    bool            welcome, stop, none; /* none: no document is left, and none will come */
+    bool            gone, over; /* said bye; that was heard */
+    status          broken;     /* why there is no talking to the desk any more */
+    int64_t         watched;    /* the document on show; -1 none */
     double          asked_at, hello_at; /* when that was last said */
-    double          beaten, saved, heard, busy, passed_at, pass_s, idle_until;
+    double          saved, heard, busy, idle_until;
     long            carried;
-    double          io_s; /* between passes, talking to the desk while there was work */
-    engine_progress last;
+    pulse           pulse;
 };
+
+/* Of one's own launch: nobody else will take these documents. */
+static bool own(const porter *p)
+{
+    return !p->settings.loads.read;
+}
 
 /* ---- speaking ---- */
 
 /* Nothing is kept for later: what matters is said again until it is acknowledged. */
-static status say(porter *p, message_type type, json_t *body, const frame *part, int n)
+static status offer(porter *p, message_type type, json_t *body, const frame *part, int n,
+                    bool *sent)
 {
-    return outbox_offer(p->outbox, NULL, type, body, part, n);
+    return outbox_offer(p->road.outbox, NULL, type, body, part, n, sent);
+}
+
+static status say(porter *p, message_type type, json_t *body)
+{
+    return offer(p, type, body, NULL, 0, NULL);
 }
 
 static const char *slurm_job(void)
@@ -49,16 +63,19 @@ static const char *slurm_job(void)
     return id ? id : "";
 }
 
-static status say_hello(porter *p)
+static json_t *hello(const porter *p)
 {
     char host[128] = "";
     gethostname(host, sizeof host - 1);
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "host", host, "slurm", slurm_job(),
+                     "signature", p->signature, "row", p->settings.row, "rows", p->settings.rows,
+                     "pid", (int)getpid());
+}
+
+static status say_hello(porter *p)
+{
     p->hello_at = clock_seconds();
-    return say(p, MESSAGE_HELLO,
-               json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "host", host, "slurm", slurm_job(),
-                         "signature", p->signature, "row", p->settings.row, "rows",
-                         p->settings.rows, "pid", (int)getpid()),
-               NULL, 0);
+    return say(p, MESSAGE_HELLO, hello(p));
 }
 
 static json_t *about(const load *l)
@@ -66,35 +83,23 @@ static json_t *about(const load *l)
     return json_pack("{s:I, s:I}", "serial", (json_int_t)l->serial, "epoch", (json_int_t)l->epoch);
 }
 
-static status say_sealed(porter *p, load *l)
+static json_t *seal_body(const load *l)
 {
-    frame   part = {l->text, strlen(l->text)};
     json_t *body = about(l);
-    l->said = clock_seconds();
-    if (l->how == MESSAGE_REFUSE) {
-        json_object_set_new(body, "reason", json_string(l->text));
-        return say(p, MESSAGE_REFUSE, body, NULL, 0);
-    }
+    if (l->how == MESSAGE_REFUSE) json_object_set_new(body, "reason", json_string(l->text));
     if (l->how == MESSAGE_RESULT) json_object_set_new(body, "failed", json_boolean(l->failed));
-    else json_object_set_new(body, "at", json_integer(l->at));
-    return say(p, l->how, body, &part, 1);
+    if (l->how == MESSAGE_RESULT && l->seconds) json_object_set(body, "seconds", l->seconds);
+    if (l->how == MESSAGE_PUT_DOWN) json_object_set_new(body, "at", json_integer(l->at));
+    return body;
 }
 
-static status say_beat(porter *p)
+static status say_sealed(porter *p, load *l)
 {
-    const engine_progress *e = &p->last, all = engine_totals(p->settings.engine);
-    json_t                *holding = json_array();
-    for (const load *l = p->loads.first; l; l = l->next)
-        if (!l->text)
-            json_array_append_new(holding,
-                                  json_pack("[I, I]", (json_int_t)l->serial, (json_int_t)l->epoch));
-    p->beaten = clock_seconds();
-    return say(p, MESSAGE_PROGRESS,
-               json_pack("{s:o, s:i, s:i, s:I, s:I, s:I, s:f, s:f, s:f}", "holding", holding, "drafting",
-                         e->drafting, "refining", e->refining, "drawn", (json_int_t)e->drawn,
-                         "passes", (json_int_t)e->passes, "nfe", (json_int_t)e->nfe, "pass_s",
-                         p->pass_s, "wire_s", all.seconds_wire, "io_s", p->io_s),
-               NULL, 0);
+    frame part = {l->text, strlen(l->text)};
+    bool  sent;
+    TRY(offer(p, l->how, seal_body(l), &part, l->how != MESSAGE_REFUSE, &sent));
+    l->said = sent ? clock_seconds() : 0;
+    return DID_OK;
 }
 
 /* ---- listening ---- */
@@ -115,7 +120,7 @@ static status on_work(porter *p, const message *m)
         return DID_OK;
     }
     TRY(loads_add(&p->loads, serial, epoch, &l));
-    return load_open(l, p->settings.world, p->settings.rules, m, sample);
+    return load_open(l, &p->settings.loads, m, sample);
 }
 
 static status on_answer(porter *p, const message *m)
@@ -131,15 +136,19 @@ static status on_answer(porter *p, const message *m)
     return DID_OK;
 }
 
-static status on_error(porter *p, const message *m)
+static status on_error(const porter *p, const message *m)
 {
-    const char *reason;
-    TRY(field_text(m->body, "reason", &reason));
-    if (p->welcome) {
-        log_warn("porter", "the front-end says: %s", reason);
-        return DID_OK;
-    }
-    return status_fail(DID_EPEER, "the front-end says: %s", reason);
+    status s = road_complaint(m);
+    if (own(p) || s == DID_EFORMAT) return s;
+    log_warn("porter", "%s", status_message());
+    return DID_OK;
+}
+
+static status on_over(porter *p)
+{
+    if (p->gone) p->over = true;
+    else p->none = true;
+    return DID_OK;
 }
 
 static status obey(porter *p, const message *m)
@@ -155,7 +164,8 @@ static status obey(porter *p, const message *m)
         p->asked = 0;
         p->idle_until = clock_seconds() + IDLE_PAUSE_S;
         return DID_OK;
-    case MESSAGE_OVER: p->over = true; return DID_OK;
+    case MESSAGE_OVER: return on_over(p);
+    case MESSAGE_STOP: p->stop = true; return DID_OK;
     case MESSAGE_WHO: p->welcome = false; return say_hello(p);
     case MESSAGE_ACK:
     case MESSAGE_STALE:
@@ -176,19 +186,21 @@ static status hear(porter *p, const frame *frames, int n)
     return s;
 }
 
-/* Say what is due, then take in everything that is there; wait up to `wait_ms` for the first. */
+/* Say what is due, then take in everything that is there; wait up to `wait_ms` for the first. The
+ * desk of one's own launch loses nothing that was sent to it. */
 static status look(porter *p, int wait_ms)
 {
     frame  frames[SOCKET_FRAMES_MAX];
     int    n = 1;
-    double now = clock_seconds();
+    double now = clock_seconds(), again = own(p) ? HUGE_VAL : AGAIN_S;
     if (!p->welcome && now - p->hello_at > HELLO_S) TRY(say_hello(p));
-    if (p->welcome && now - p->beaten > BEAT_S) TRY(say_beat(p));
+    if (p->welcome && !p->gone && now - p->pulse.told > BEAT_S)
+        TRY(say(p, MESSAGE_PROGRESS, pulse_tell(&p->pulse, &p->loads, p->settings.engine, now)));
     for (load *l = p->loads.first; l && p->welcome; l = l->next)
-        if (l->text && now - l->said > AGAIN_S) TRY(say_sealed(p, l));
-    if (p->asked > 0 && now - p->asked_at > AGAIN_S) p->asked = 0;
+        if (l->text && (l->said == 0 || now - l->said > again)) TRY(say_sealed(p, l));
+    if (p->asked > 0 && now - p->asked_at > again) p->asked = 0;
     while (n > 0) {
-        TRY(socket_recv(p->socket, wait_ms, frames, &n));
+        TRY(socket_recv(p->road.socket, wait_ms, frames, &n));
         if (n > 0) TRY(hear(p, frames, n));
         wait_ms = 0;
     }
@@ -201,10 +213,12 @@ static status ask_for_more(porter *p, int room)
 {
     int    want = room - loads_waiting(&p->loads) - p->asked;
     double now = clock_seconds();
-    if (!p->welcome || p->stop || want <= 0 || now < p->idle_until) return DID_OK;
-    p->asked += want;
+    bool   sent;
+    if (!p->welcome || p->stop || p->none || want <= 0 || now < p->idle_until) return DID_OK;
+    TRY(offer(p, MESSAGE_READY, json_pack("{s:i}", "room", want), NULL, 0, &sent));
+    if (sent) p->asked += want;
     p->asked_at = now;
-    return say(p, MESSAGE_READY, json_pack("{s:i}", "room", want), NULL, 0);
+    return DID_OK;
 }
 
 static void consider_stopping(porter *p)
@@ -221,7 +235,7 @@ static status check_patience(const porter *p)
     double silent = clock_seconds() - p->heard;
     if (silent < p->settings.patience_s) return DID_OK;
     return status_fail(DID_EPEER, "the front-end %s has said nothing for %.0f s",
-                       p->settings.endpoint, silent);
+                       p->settings.road.endpoint[0], silent);
 }
 
 /* An idle world has nothing in hand and was told again and again that nothing waits. */
@@ -235,7 +249,7 @@ static status say_bye(porter *p)
 {
     if (p->gone) return DID_OK;
     p->gone = true;
-    return say(p, MESSAGE_BYE, NULL, NULL, 0);
+    return say(p, MESSAGE_BYE, NULL);
 }
 
 static status take(porter *p, document **docs, int room, int wait_ms, int *n, bool *over)
@@ -246,26 +260,34 @@ static status take(porter *p, document **docs, int room, int wait_ms, int *n, bo
     TRY(look(p, 0));
     if (wait_ms > 0) TRY(check_patience(p));
     TRY(ask_for_more(p, room));
-    while (loads_waiting(&p->loads) == 0 && !p->stop && clock_seconds() < until)
-        TRY(look(p, wait_ms));
+    while (loads_waiting(&p->loads) == 0 && !p->stop && !p->none && clock_seconds() < until)
+        TRY(look(p, own(p) ? 1 : wait_ms));
     for (load *l = p->loads.first; l && *n < room && !p->stop; l = l->next) {
         if (!l->waiting) continue;
         docs[(*n)++] = l->waiting;
         l->waiting = NULL;
     }
-    *over = p->stop || idle_long(p);
+    *over = p->stop || (p->none && loads_waiting(&p->loads) == 0) || idle_long(p);
     return *over && !p->loads.first ? say_bye(p) : DID_OK;
 }
 
-/* A record for what is finished, a checkpoint for what is put down. */
+static void show(porter *p, const document *d, int in_flight)
+{
+    const load *l = loads_find(&p->loads, d->serial);
+    watch_show(p->settings.watch, d, l->request.custom_id, in_flight, clock_seconds());
+    p->watched = d->serial;
+}
+
+/* What is finished or put down goes to the desk. Who looked on is shown the end as well. */
 static status seal(porter *p, document **doc)
 {
     load  *l = loads_find(&p->loads, (*doc)->serial);
     status s = DID_OK;
+    if (p->settings.watch && (*doc)->serial == p->watched) show(p, *doc, 1);
     if (l->dropped) {
         loads_remove(&p->loads, (*doc)->serial);
     } else {
-        s = load_seal(l, *doc);
+        s = load_seal(l, &p->settings.loads, *doc);
         if (s == DID_OK && p->welcome) s = say_sealed(p, l);
     }
     p->busy = clock_seconds();
@@ -283,7 +305,7 @@ static status save(porter *p, document *const *docs, int n)
         frame   part = {text, strlen(text)};
         json_t *body = about(l);
         json_object_set_new(body, "at", json_integer(docs[i]->at));
-        status s = say(p, MESSAGE_CHECKPOINT, body, &part, 1);
+        status s = offer(p, MESSAGE_CHECKPOINT, body, &part, 1, NULL);
         free(text);
         TRY(s);
     }
@@ -303,47 +325,60 @@ static void end_dropped(const porter *p, document *const *docs, int n)
 
 static status passed(porter *p, document *const *docs, int n, const engine_progress *e, bool *stop)
 {
-    double  now = clock_seconds();
-    p->last = *e;
-    p->pass_s = p->passed_at > 0 ? now - p->passed_at : 0;
-    p->passed_at = now;
+    double now = clock_seconds();
+    pulse_note(&p->pulse, docs, n, e, now);
+    p->heard = now; /* silence counts from here: in a pass, which may be long, nobody listens */
     consider_stopping(p);
     TRY(look(p, 0));
     end_dropped(p, docs, n);
-    if (now - p->saved >= p->settings.save_interval_s) TRY(save(p, docs, n));
+    if (p->settings.saving && now - p->saved >= p->settings.save_interval_s) TRY(save(p, docs, n));
+    if (p->settings.watch && n > 0) show(p, docs[0], n);
     *stop = p->stop;
-    p->io_s += clock_seconds() - now;
+    p->pulse.talk_s += clock_seconds() - now;
     return DID_OK;
 }
 
 /* ---- the hooks, one at a time with a farewell ---- */
 
+/* After a failure there is no more talking. */
+static status enter(porter *p)
+{
+    pthread_mutex_lock(&p->lock);
+    return p->broken;
+}
+
+static status leave(porter *p, status s)
+{
+    p->broken = s;
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
 static status locked_take(void *context, document **docs, int room, int wait_ms, int *n, bool *over)
 {
     porter *p = context;
-    pthread_mutex_lock(&p->lock);
-    status s = take(p, docs, room, wait_ms, n, over);
-    pthread_mutex_unlock(&p->lock);
-    return s;
+    status  s = enter(p);
+    *n = 0;
+    if (s == DID_OK) s = take(p, docs, room, wait_ms, n, over);
+    return leave(p, s);
 }
 
 static status locked_deliver(void *context, document **doc)
 {
     porter *p = context;
-    pthread_mutex_lock(&p->lock);
-    status s = seal(p, doc);
-    pthread_mutex_unlock(&p->lock);
-    return s;
+    status  s = enter(p);
+    if (s == DID_OK) s = seal(p, doc);
+    else document_close(doc);
+    return leave(p, s);
 }
 
 static status locked_passed(void *context, document *const *docs, int n, const engine_progress *e,
                             bool *stop)
 {
     porter *p = context;
-    pthread_mutex_lock(&p->lock);
-    status s = passed(p, docs, n, e, stop);
-    pthread_mutex_unlock(&p->lock);
-    return s;
+    status  s = enter(p);
+    if (s == DID_OK) s = passed(p, docs, n, e, stop);
+    return leave(p, s);
 }
 
 engine_feed porter_hooks(porter *p)
@@ -362,35 +397,24 @@ void porter_farewell(porter *p)
 
 /* ---- opening and closing ---- */
 
-static status connect_desk(porter *p)
-{
-    const porter_settings *s = &p->settings;
-    TRY(socket_connect_dealer(&p->socket, s->context, s->endpoint, s->keys ? s->keys->server : NULL,
-                              s->keys ? &s->keys->own : NULL, MESSAGE_MAX));
-    TRY(outbox_open(&p->outbox, p->socket));
-    TRY(record_identity(&p->signature, s->rules));
-    double until = clock_seconds() + WELCOME_S;
-    while (!p->welcome) {
-        socket_loss lost = socket_losses(p->socket);
-        if (clock_seconds() > until || lost.handshakes > 0)
-            return status_fail(DID_EPEER, "the front-end %s %s", s->endpoint,
-                               lost.handshakes ? "refuses our key"
-                                               : "does not answer (waited 10 s)");
-        TRY(look(p, 20));
-    }
-    return DID_OK;
-}
-
 static void release(porter **out)
 {
     porter *p = *out;
     *out = NULL;
     loads_clear(&p->loads);
-    outbox_close(&p->outbox);
-    if (p->socket) socket_close(&p->socket);
+    road_leave(&p->road);
     pthread_mutex_destroy(&p->lock);
     free(p->signature);
     free(p);
+}
+
+static status enter_desk(porter *p)
+{
+    json_t *body = hello(p);
+    status  s = road_find(&p->road, &p->settings.road, body);
+    json_decref(body);
+    p->welcome = s == DID_OK;
+    return s;
 }
 
 status porter_open(porter **out, const porter_settings *how)
@@ -399,10 +423,11 @@ status porter_open(porter **out, const porter_settings *how)
     *out = p;
     if (!p) return status_fail(DID_ENOMEM, "no memory for the porter");
     p->settings = *how;
+    p->watched = -1;
     pthread_mutex_init(&p->lock, NULL);
-    p->hello_at = -HELLO_S;
     p->heard = p->busy = p->saved = clock_seconds();
-    status s = connect_desk(p);
+    status s = record_identity(&p->signature, how->loads.base);
+    if (s == DID_OK) s = enter_desk(p);
     if (s != DID_OK) release(out);
     return s;
 }
@@ -412,12 +437,18 @@ bool porter_stopped(const porter *p)
     return p->stop;
 }
 
+/* The desk of one's own launch may take its time over a disk, but does not leave anything behind. */
 static status say_goodbye(porter *p)
 {
-    double until = clock_seconds() + FAREWELL_S;
+    double patience = own(p) ? p->settings.patience_s : FAREWELL_S;
+    double until = clock_seconds() + patience;
     while (loads_sealed(&p->loads) > 0) {
         TRY(look(p, 20));
         if (clock_seconds() < until) continue;
+        if (own(p))
+            return status_fail(DID_EPEER,
+                               "the front-end did not acknowledge %d documents in %.0f s",
+                               loads_sealed(&p->loads), patience);
         log_warn("porter", "%d documents were not acknowledged; they are generated again",
                  loads_sealed(&p->loads));
         return DID_OK;
@@ -428,7 +459,8 @@ static status say_goodbye(porter *p)
 status porter_close(porter **out, long *carried)
 {
     if (!*out) return DID_OK;
-    status s = say_goodbye(*out);
+    status s = (*out)->broken;
+    if (s == DID_OK) s = say_goodbye(*out);
     if (carried) *carried = (*out)->carried;
     release(out);
     return s;

@@ -19,6 +19,7 @@ typedef struct leader_entry {
     int           row, rows, pid;
     int           drafting, refining;
     int64_t       drawn, passes, nfe;
+    double        share; /* of its documents, in documents: how much of them is done */
     double        rate; /* tokens per second, smoothed */
     double        wire_s, io_s;  /* of its leader so far: in sums, and in talking to the desk */
     double        exposed, talk; /* shares of its time, smoothed */
@@ -29,6 +30,7 @@ typedef struct muster {
     leader_entry *list;
     int           n, room;
     int64_t       numbers;
+    int64_t       drawn, passes, nfe; /* of those who have left */
 } muster;
 
 /* Borrowed until the next change; NULL: not here. Local. */
