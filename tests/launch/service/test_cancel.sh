@@ -5,7 +5,7 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/did-tiny
+model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
 work=$(mktemp -d)
 started=()
 leave() {

@@ -47,6 +47,8 @@ took=$((($(date +%s%N) - before) / 1000000))
 [ "$(wc -l <"$work/got")" -lt $documents ] || complain "TERM came too late to tell anything"
 (export SLURM_JOB_END_TIME=$(($(date +%s) - 5)); again --quiet)
 [ $? = 6 ] || complain "did generate at the end of its Slurm job: expected code 6"
+(again --quiet --maxh 1e-9)
+[ $? = 6 ] || complain "did generate after --maxh: expected code 6"
 (again --quiet) || complain "did generate does not go on"
 cmp -s <(sort "$work/want") <(sort "$work/got") || complain "other bytes after TERM"
 
