@@ -36,7 +36,8 @@ status gather_open(gather **out, comm *c, size_t bytes)
 
 void gather_close(gather **g)
 {
-    assert(!*g || (*g)->n == 0);
+    for (int i = 0; *g && i < (*g)->n; i++)
+        if ((*g)->request[i] != MPI_REQUEST_NULL) MPI_Request_free(&(*g)->request[i]);
     free(*g);
     *g = NULL;
 }

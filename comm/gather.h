@@ -21,7 +21,9 @@ typedef struct gather_part {
 /* Room for one gather at a time of an array of up to `bytes` bytes, on the ranks of `c`, which is
  * borrowed. Fails DID_ENOMEM. Local. */
 status gather_open(gather **out, comm *c, size_t bytes);
-void   gather_close(gather **g);  /* Nulls. Nothing is under way. Local. */
+
+/* After a failure something may be under way: it is left to itself. Nulls. Local. */
+void gather_close(gather **g);
 
 /* Begin: part[r] is rank r's, the same on all ranks. Of all[] my own part must not be written and the
  * others must not be looked at until the end. Ranks begin their gathers on one comm in the same order.

@@ -108,12 +108,29 @@ static void is_counted(void **state)
     gather_close(&g);
 }
 
+/* As after a failure: whatever is under way is left to itself. */
+static void is_abandoned(void **state)
+{
+    gather     *g = NULL;
+    gather_part part[RANKS_MOST];
+    static char all[RANKS_MOST];
+    (void)state;
+    for (int r = 0; r < size; r++) part[r] = (gather_part){(size_t)r, 1};
+    CHECK(gather_open(&g, world, sizeof all) == DID_OK);
+    CHECK(gather_begin(g, all, part, EV_KEYS) == DID_OK);
+    gather_close(&g);
+    CHECK(!g);
+    CHECK(comm_barrier(world, EV_BENCH) == DID_OK);
+    parts_arrive(state);
+}
+
 int main(void)
 {
     if (comm_start(&world) != DID_OK) return 1;
     rank = comm_rank(world);
     size = comm_size(world);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_arrive), cmocka_unit_test(is_counted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_arrive), cmocka_unit_test(is_counted),
+                                       cmocka_unit_test(is_abandoned)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     comm_stop(&world);
     return failed;
