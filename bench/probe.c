@@ -186,9 +186,9 @@ static status run_angle(void *context)
 
 static status run_draw(void *context)
 {
-    rest *r = context;
-    span  words = {0, WORDS};
-    return vocabulary_answer(r->answers, r->asks, r->x, DRAWN, words, WORDS - 1, &r->scratch, r->k,
+    rest  *r = context;
+    slices words = {1, {{0, WORDS}}};
+    return vocabulary_answer(r->answers, r->asks, r->x, DRAWN, &words, WORDS - 1, &r->scratch, r->k,
                              r->alone);
 }
 
@@ -202,7 +202,7 @@ static status open_rest(rest *r)
     for (int i = 0; i < DRAWN; i++)
         r->asks[i] = (ask){.row = i, .kind = ASK_DRAW, .nucleus = 0.9, .temperature = 1,
                            .uniform = (i + 0.5) / DRAWN};
-    return arena_open(&r->scratch, vocabulary_scratch_bytes(WORDS, 1));
+    return arena_open(&r->scratch, vocabulary_scratch_bytes(WORDS, 1, 1));
 }
 
 /* A draw among numbers: every answer is a word, and its probability one. */

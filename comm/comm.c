@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addition.h"
 #include "clock.h"
 #include "communicator.h"
 
@@ -79,8 +80,11 @@ status communicator_leave(comm *c, event e, int code)
 
 static comm *comm_make(int size)
 {
-    comm *c = calloc(1, sizeof *c + 4 * (size_t)size * sizeof c->table[0]);
-    if (c) c->mpi = MPI_COMM_NULL;
+    size_t n = (size_t)size;
+    comm  *c = calloc(1, sizeof *c + n * (sizeof c->part[0] + 4 * sizeof c->table[0]));
+    if (!c) return NULL;
+    c->mpi = MPI_COMM_NULL;
+    c->table = (int *)(c->part + size);
     return c;
 }
 
@@ -245,6 +249,12 @@ status comm_share(comm *c)
     return communicator_leave(c, EV_SETUP, shared_open(&c->shared, c->mpi));
 }
 
+void comm_pair(comm *c)
+{
+    assert(c->size <= ADDITION_PARTS_MAX && (c->size & (c->size - 1)) == 0);
+    c->pairs = true;
+}
+
 bool comm_shares(const comm *c)
 {
     return c->shared != NULL;
@@ -363,11 +373,8 @@ static int sum_piece(comm *c, float *x, size_t n)
     int    code = MPI_Alltoallv(x, counts, starts, MPI_FLOAT, in, in_counts, in_starts, MPI_FLOAT,
                                 c->mpi);
     if (code != MPI_SUCCESS) return code;
-    if (mine > 0) memcpy(sum, in, (size_t)mine * sizeof *sum);
-    for (int r = 1; r < p; r++) {
-        const float *theirs = in + in_starts[r];
-        for (int i = 0; i < mine; i++) sum[i] += theirs[i];
-    }
+    for (int r = 0; r < p; r++) c->part[r] = in + in_starts[r];
+    addition_all(sum, c->part, p, 0, (size_t)mine, c->pairs);
     return MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, counts, starts, MPI_FLOAT, c->mpi);
 }
 
@@ -376,7 +383,7 @@ status comm_sum(comm *c, float *x, size_t n, event e)
     if (c->size == 1) return DID_OK;
     assert(n <= c->reserve);
     TRY(communicator_enter(c, e, n * sizeof *x, false));
-    int code = c->shared ? shared_sum(c->shared, x, n) : MPI_SUCCESS;
+    int code = c->shared ? shared_sum(c->shared, x, n, c->pairs) : MPI_SUCCESS;
     for (size_t at = 0; !c->shared && at < n && code == MPI_SUCCESS; at += CUT_FLOATS)
         code = sum_piece(c, x + at, n - at < CUT_FLOATS ? n - at : CUT_FLOATS);
     return communicator_leave(c, e, code);

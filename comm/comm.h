@@ -57,6 +57,10 @@ status comm_share(comm *c);
 /* Do they? Local. */
 bool comm_shares(const comm *c);
 
+/* From here on comm_sum adds pairs of ranks, then pairs of pairs, and so on (addition.h). Their number
+ * is a power of two, at most ADDITION_PARTS_MAX. Called alike by all ranks of `c`. Local. */
+void comm_pair(comm *c);
+
 /* The worst status of all ranks becomes everybody's, and with it the sentence of the lowest rank
  * that brought it (prefixed "rank 3: " when it is not rank 0). Collective. */
 status comm_agree(comm *c, status mine);
@@ -77,8 +81,8 @@ status comm_gather(comm *c, void *all, const void *mine, size_t bytes, event e);
 status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
                      const int *out_count, event e);
 
-/* x[n] becomes the sum over ranks, added in rank order in f32: the same bits on every rank, for
- * every n and every position of an element. n must not exceed the reserve. Collective. */
+/* x[n] becomes the sum over ranks, added in rank order (or in pairs) in f32: the same bits on every
+ * rank, for every n and every position of an element. n must not exceed the reserve. Collective. */
 status comm_sum(comm *c, float *x, size_t n, event e);
 
 /* Everybody arrives before anybody leaves. Collective. */

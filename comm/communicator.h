@@ -14,7 +14,9 @@ struct comm {
     size_t   reserve;  /* floats one comm_sum may bring */
     arena    scratch;
     shared  *shared;   /* memory of all ranks, where sums go through it; NULL: messages */
-    int      table[];  /* counts and displacements of a sum: four rows of `size` */
+    bool     pairs;    /* sums are added in pairs, else in rank order */
+    int     *table;    /* counts and displacements of a sum: four rows of `size` */
+    const float *part[]; /* [size] what is added: scratch of a sum */
 };
 
 /* Every collective passes here on its way in and, when that went well, out with what MPI answered.

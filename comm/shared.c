@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addition.h"
+
 /* A piece of 2 MB stays in the caches of its ranks until everybody has read it; more pieces mean
  * more waiting. LINE keeps the flags of two ranks apart. */
-enum { PIECE = 1 << 19, STRIP = 1 << 10, LINE = 128, SPINS = 2000 };
+enum { PIECE = 1 << 19, LINE = 128, SPINS = 2000 };
 
 /* One rank's part of the window. */
 typedef struct place {
@@ -24,6 +26,7 @@ struct shared {
     MPI_Win            window;
     int                rank, size, spins;
     unsigned long long pieces; /* summed so far */
+    const float      **part;   /* [size] what is added: scratch */
     place             *at[];   /* every rank's part */
 };
 
@@ -66,27 +69,19 @@ static void say(const shared *s, unsigned long long word)
     atomic_store_explicit(&s->at[s->rank]->said, word, memory_order_release);
 }
 
-/* Strip by strip, so that a strip stays in the nearest cache while rank after rank is added. */
-static void add_slices(const shared *s, float *x, size_t begin, size_t end)
+static void add_slices(const shared *s, float *x, size_t begin, size_t end, bool pairs)
 {
-    for (size_t at = begin; at < end; at += STRIP) {
-        float *sum = s->at[s->rank]->sum + (at - begin);
-        size_t n = end - at < STRIP ? end - at : STRIP;
-        for (int r = 0; r < s->size; r++) {
-            const float *theirs = r == s->rank ? x + at : s->at[r]->slice + at;
-            if (r == 0) memcpy(sum, theirs, n * sizeof *sum);
-            else
-                for (size_t i = 0; i < n; i++) sum[i] += theirs[i];
-        }
-        memcpy(x + at, sum, n * sizeof *x);
-    }
+    float *sum = s->at[s->rank]->sum;
+    for (int r = 0; r < s->size; r++) s->part[r] = r == s->rank ? x : s->at[r]->slice;
+    addition_all(sum, s->part, s->size, begin, end - begin, pairs);
+    memcpy(x + begin, sum, (end - begin) * sizeof *x);
 }
 
 /* Put my numbers where the owners of their slices find them; add my slice of everybody's; take the
  * sums of the others. No flag is needed before the next piece: who puts out slices has seen all
  * sums, so nobody reads slices any more, and who writes a sum has seen the next slices of all, so
  * nobody reads sums. */
-static int sum_piece(shared *s, float *x, size_t n)
+static int sum_piece(shared *s, float *x, size_t n, bool pairs)
 {
     size_t begin = cut(n, s->rank, s->size), end = cut(n, s->rank + 1, s->size);
     float *mine = s->at[s->rank]->slice;
@@ -97,7 +92,7 @@ static int sum_piece(shared *s, float *x, size_t n)
     say(s, word - 1);
     for (int r = 0; r < s->size && code == MPI_SUCCESS; r++) code = await(s, r, word - 1);
     if (code != MPI_SUCCESS) return code;
-    add_slices(s, x, begin, end);
+    add_slices(s, x, begin, end, pairs);
     say(s, word);
     for (int i = 1; i < s->size; i++) {
         int    r = (s->rank + i) % s->size; /* not all from the same one at once */
@@ -108,11 +103,11 @@ static int sum_piece(shared *s, float *x, size_t n)
     return MPI_SUCCESS;
 }
 
-int shared_sum(shared *s, float *x, size_t n)
+int shared_sum(shared *s, float *x, size_t n, bool pairs)
 {
     int code = MPI_SUCCESS;
     for (size_t at = 0; at < n && code == MPI_SUCCESS; at += PIECE)
-        code = sum_piece(s, x + at, n - at < PIECE ? n - at : PIECE);
+        code = sum_piece(s, x + at, n - at < PIECE ? n - at : PIECE, pairs);
     return code;
 }
 
@@ -155,7 +150,7 @@ int shared_open(shared **out, MPI_Comm all)
     int code = on_one_host(all, size, &one);
     if (code != MPI_SUCCESS || !one || size == 1) return code;
 
-    shared *s = calloc(1, sizeof *s + (size_t)size * sizeof s->at[0]);
+    shared *s = calloc(1, sizeof *s + (size_t)size * (sizeof s->at[0] + sizeof s->part[0]));
     fine = s != NULL;
     code = MPI_Allreduce(&fine, &everywhere, 1, MPI_INT, MPI_MIN, all);
     if (code != MPI_SUCCESS || !everywhere) {
@@ -163,7 +158,7 @@ int shared_open(shared **out, MPI_Comm all)
         return code;
     }
     *s = (shared){.all = all, .window = MPI_WIN_NULL, .rank = rank, .size = size,
-                  .spins = spins_for(size)};
+                  .spins = spins_for(size), .part = (const float **)(s->at + size)};
     fine = map_window(s) == MPI_SUCCESS;
     code = MPI_Allreduce(&fine, &everywhere, 1, MPI_INT, MPI_MIN, all); /* and all parts are zero */
     *out = s;

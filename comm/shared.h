@@ -7,6 +7,7 @@
 #define DID_SHARED_H
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct shared shared;
@@ -15,9 +16,9 @@ typedef struct shared shared;
  * the system gives no such memory: the same on all ranks. Collective. */
 int shared_open(shared **out, MPI_Comm all);
 
-/* x[n] becomes the sum in rank order. Who waits spins for a moment, then lets MPI and other
+/* x[n] becomes the sum, in rank order or in pairs (addition.h). Who waits spins for a moment, then lets MPI and other
  * processes go on. Collective. */
-int shared_sum(shared *s, float *x, size_t n);
+int shared_sum(shared *s, float *x, size_t n, bool pairs);
 
 /* Sets NULL. Collective. */
 void shared_close(shared **s);

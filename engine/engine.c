@@ -8,6 +8,7 @@
 #include "grid.h"
 #include "log.h"
 #include "pipeline.h"
+#include "shards.h"
 
 /* Changes whenever the same command may give other bytes than the version before. */
 enum { ENGINE_NUMERICS = 1 };
@@ -23,6 +24,11 @@ struct engine {
     engine_memory   bytes;
     char            signature[512];
 };
+
+bool engine_reproduces(int tp)
+{
+    return SHARDS % tp == 0;
+}
 
 static int smaller(int a, int b)
 {
@@ -174,6 +180,7 @@ static status read_models(model *models, const engine_settings *s, int r, const 
         const geometry *first = &models[0].geometry;
         TRY(geometry_read(&g, s->model[i]));
         if (s->mesh_rows > 0) model_split_mesh(&models[i], &g, on);
+        else if (s->reproducible) model_split_fixed(&models[i], &g, r, s->tp);
         else model_split(&models[i], &g, r, s->tp);
         model_choose(&models[i], precision_of(s));
         if (!same_tokens(&g, first))
@@ -254,6 +261,14 @@ static status choose_kernels(const kernels **out, const engine_settings *setting
     return comm_agree(world, s);
 }
 
+/* Fixed parts of a weight are of any shape, and so are the panels that multiply them. */
+static status fit_to_reproduce(const kernels *k, const engine_settings *s)
+{
+    if (!s->reproducible || k->precision == PRECISION_BF16 || k->any_height) return DID_OK;
+    return status_fail(DID_EINVAL, "--reproducible with kernels %s: a library multiplies parts of "
+                       "different shapes in different orders; leave out --kernels", k->name);
+}
+
 /* Bytes of a document are promised per numeric signature; ranks that differ break the promise. */
 static status same_blas(comm *world)
 {
@@ -299,6 +314,7 @@ static void sign(engine *e, const kernels *k)
                  kernels_available()[0]);
     char layout[160];
     snprintf(layout, sizeof layout, "tp=%d", e->settings.tp);
+    if (e->settings.reproducible) snprintf(layout, sizeof layout, "reproducible/%d", SHARDS);
     if (e->settings.mesh_rows > 0)
         snprintf(layout, sizeof layout, "layout=2d %dx%d on %s", e->settings.mesh_rows,
                  e->settings.tp, kernels_blas());
@@ -368,7 +384,8 @@ static status open_here(engine *e, const kernels *k)
             TRY(model_open_mesh(&e->models[i], s->model[i], &g, &e->mesh, s->folded,
                                 rows_max(s, e->models)));
         else
-            TRY(model_open(&e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
+            TRY((s->reproducible ? model_open_fixed : model_open)(
+                &e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
     }
     return furnish(e, k);
 }
@@ -409,10 +426,12 @@ static status open_all(engine *e, comm *world)
     if (s->mesh_rows > 0) TRY(mesh_open(&e->mesh, world, s->mesh_rows, s->tp));
     TRY(comm_agree(world, read_models(e->models, s, e->grid.my_col, &e->mesh)));
     TRY(choose_kernels(&k, s, world));
+    TRY(fit_to_reproduce(k, s));
     if (strcmp(k->name, "blas") == 0 || s->mesh_rows > 0) TRY(same_blas(world));
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
     TRY(comm_agree(world, comm_share(e->grid.row)));
+    if (s->reproducible) comm_pair(e->grid.row);
     TRY(identify(e, world));
     sign(e, k);
     log_say("engine", "%s", e->signature);
@@ -423,6 +442,7 @@ static status open_all(engine *e, comm *world)
 status engine_open(engine **out, const engine_settings *settings, comm *world)
 {
     assert(settings->span <= 1 || (settings->depth <= 1 && settings->mesh_rows == 0));
+    assert(!settings->reproducible || (settings->mesh_rows == 0 && engine_reproduces(settings->tp)));
     assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
     assert(settings->n_models > 0 &&
            (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));

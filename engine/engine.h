@@ -36,6 +36,7 @@ typedef struct engine_settings {
     bool        fused_commit;   /* commit a block in the pass that begins the next one */
     bool        folded;         /* conditioning folded into the weights (the normal way) */
     bool        bf16;           /* weights, products and cache; else f32 */
+    bool        reproducible;   /* the same bytes at every tp, which then is 1, 2, 4 or 8; no mesh */
     const char *kernels;        /* NULL = DID_KERNELS, or else the best for this CPU */
 } engine_settings;
 
@@ -78,6 +79,9 @@ typedef struct engine_feed {
 /* Bytes per rank of `settings` on models of these shapes, for the rank that holds most. Reads
  * configs, loads nothing. Local. */
 status engine_plan(engine_memory *out, const engine_settings *settings);
+
+/* May a reproducible run have rows of `tp` ranks? Local. */
+bool engine_reproduces(int tp);
 
 /* Ranks that share one model and one set of documents. Local. */
 int engine_team(const engine_settings *settings);

@@ -43,24 +43,29 @@ static int heads_least(const models *m)
 }
 
 /* "1, 2 or 4": the widths that divide the world and have a head for every rank. */
-static void widths(char *text, size_t size, int ranks, int heads)
+static void widths(char *text, size_t size, int ranks, int heads, bool reproducible)
 {
     int    last = 0;
     size_t used = 0;
     for (int q = 1; q <= ranks && q <= heads; q++)
-        if (ranks % q == 0) last = q;
+        if (ranks % q == 0 && (!reproducible || engine_reproduces(q))) last = q;
     for (int q = 1; q <= last && used < size; q++) {
-        if (ranks % q) continue;
+        if (ranks % q || (reproducible && !engine_reproduces(q))) continue;
         const char *between = q == 1 ? "" : q == last ? " or " : ", ";
         used += (size_t)snprintf(text + used, size - used, "%s%d", between, q);
     }
 }
 
-static status tp_check(int tp, int ranks, int heads)
+static status tp_check(int tp, int ranks, int heads, bool reproducible)
 {
     char work[200];
-    if (tp <= heads && ranks % tp == 0) return DID_OK;
-    widths(work, sizeof work, ranks, heads);
+    bool alike = !reproducible || engine_reproduces(tp);
+    if (tp <= heads && ranks % tp == 0 && alike) return DID_OK;
+    widths(work, sizeof work, ranks, heads, reproducible);
+    if (!alike)
+        return status_fail(DID_EINVAL,
+                           "--reproducible --tp %d: the same bytes come from 1, 2, 4 or 8 ranks; %s "
+                           "would work here", tp, work);
     if (ranks % tp)
         return status_fail(DID_EINVAL,
                            "--tp %d does not divide the %d rank%s of this run; %s would", tp, ranks,
@@ -76,7 +81,7 @@ static status grid_columns(int *cols, int said, int ranks)
     *cols = said ? said : 1;
     while (!said && (ranks % *cols || *cols < ranks / *cols)) ++*cols;
     if (ranks % *cols == 0) return DID_OK;
-    widths(work, sizeof work, ranks, ranks);
+    widths(work, sizeof work, ranks, ranks, false);
     return status_fail(DID_EINVAL,
                        "--layout 2d --tp %d: a grid of %d columns does not fill the %d rank%s of "
                        "this run; %s would", said, said, ranks, ranks == 1 ? "" : "s", work);
@@ -149,7 +154,7 @@ static status span_check(int span, int tp, int ranks, int heads)
     for (int q = 1; q <= ranks && q <= heads; q++)
         if (ranks % (q * span) == 0 && (tp == 0 || q == tp)) return DID_OK;
     int rows = ranks / (tp ? tp : 1);
-    widths(work, sizeof work, rows, SETTINGS_SPAN_MAX);
+    widths(work, sizeof work, rows, SETTINGS_SPAN_MAX, false);
     return status_fail(DID_EINVAL,
                        "--refine-span %d does not divide the %d row%s of %d rank%s of this run; %s "
                        "would", span, rows, rows == 1 ? "" : "s", tp ? tp : 1,
@@ -164,6 +169,9 @@ static status settle_grid(engine_settings *e, engine_memory *need, const budget 
     if (e->bf16)
         return status_fail(DID_EINVAL, "--layout 2d multiplies through PBLAS, which knows f32 only: "
                            "leave out --precision bf16, or take --layout 1d");
+    if (e->reproducible)
+        return status_fail(DID_EINVAL, "--reproducible with --layout 2d: PBLAS adds as its grid "
+                           "wants it; leave one of the two out");
     if (settings_refine_span(s) > 1)
         return status_fail(DID_EINVAL, "--refine-span %d with --layout 2d: there all ranks are one "
                            "row, and every document lies on all of them; leave one of the two out",
@@ -200,11 +208,11 @@ status budget_settle(engine_settings *e, engine_memory *need, const budget *b, c
 {
     if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
     int heads = heads_least(m), span = settings_refine_span(s);
-    if (s->tp) TRY(tp_check(s->tp, ranks, heads));
+    if (s->tp) TRY(tp_check(s->tp, ranks, heads, s->reproducible));
     if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {
         for (int q = 1; q <= ranks && q <= heads; q++) {
-            if (ranks % q || (s->tp && q != s->tp)) continue;
+            if (ranks % q || (s->tp && q != s->tp) || (s->reproducible && !engine_reproduces(q))) continue;
             bool fit = false;
             e->tp = q;
             TRY(width_fits(e, need, b, s, m, ranks / q, n, round == 0 ? DOCUMENTS_WORTHWHILE : 1,

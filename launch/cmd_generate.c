@@ -75,6 +75,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
                            .fused_commit = s->commit == 0,
                            .folded = s->weights == 0,
                            .bf16 = s->precision == 1,
+                           .reproducible = s->reproducible,
                            .kernels = s->kernels};
     for (int i = 0; i < d->n_models; i++) e->model[i] = d->model[i];
 }

@@ -109,6 +109,7 @@ static const option table[] = {
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
      .help = "avx512, avx2 or ref, in bf16 also amx, avx512bf16; without it DID_KERNELS, if set, says"},
+    {"reproducible", 0, OPTION_FLAG, AT(reproducible), .help = SETTINGS_REPRODUCIBLE_HELP},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
     {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),

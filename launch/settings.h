@@ -31,6 +31,7 @@ typedef struct settings {
     uint64_t    seed;
 
     int         tp, layout, documents, pass_rows, commit, weights, precision;
+    bool        reproducible;
     const char *kernels;
     double      maxh, stall_s;
 
@@ -44,6 +45,10 @@ typedef struct settings {
 } settings;
 
 enum { SETTINGS_SPAN_MAX = 64 };
+
+#define SETTINGS_REPRODUCIBLE_HELP                                                                  \
+    "the same bytes at --tp 1, 2, 4 and 8: products are cut and added alike at every width, which "  \
+    "takes some more time; not with --layout 2d"
 
 #define SETTINGS_SPAN_HELP                                                                          \
     "rows (groups of --tp ranks) that share every refinement of the whole: each evaluates its part " \

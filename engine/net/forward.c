@@ -13,7 +13,7 @@ size_t forward_workspace_bytes(const model *m, int rows, int window, int wide, i
 {
     size_t attention = attention_scratch_bytes(rows, window, m->kv.tile_bytes);
     if (wide > 0) attention += spanned_scratch_bytes(wide, m->kv.tile_bytes);
-    size_t vocabulary = vocabulary_scratch_bytes(m->vocab.len, ranks);
+    size_t vocabulary = vocabulary_scratch_bytes(m->vocab.len, model_slices(m).n, ranks);
     size_t products = model_scratch_bytes(m, rows);
     size_t most = attention > vocabulary ? attention : vocabulary;
     return run_bytes(m, rows) + (most > products ? most : products);
@@ -69,10 +69,11 @@ static status head(run *r, int first, int n)
 
 static status answer_all(answer *answers, run *r)
 {
+    slices words = model_slices(r->m);
     for (int first = 0; first < r->p->n_asks; first += HEAD_ROWS) {
         int n = r->p->n_asks - first < HEAD_ROWS ? r->p->n_asks - first : HEAD_ROWS;
         TRY(head(r, first, n));
-        TRY(vocabulary_answer(answers + first, r->p->asks + first, r->a.logits, n, r->m->vocab,
+        TRY(vocabulary_answer(answers + first, r->p->asks + first, r->a.logits, n, &words,
                               r->m->geometry.mask_id, r->at->workspace, r->k, r->at->row));
         run_lap(r, SECTION_DRAW);
     }

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "shards.h"
+
 void linear_prepare(weight *w, const kernels *k, float *scratch)
 {
     w->kernels = k;
@@ -43,7 +45,8 @@ status linear_out(float *out, void *in, const weight *w, int rows, arena *scratc
                   event e)
 {
     if (w->tiles) return mosaic_out(out, in, w->tiles, w->data, rows, scratch);
-    if (narrow(w)) linear_apply_narrow(out, in, w, w->bias, rows, EPILOGUE_STORE);
+    if (w->shards) shards_apply(out, in, w, rows, scratch);
+    else if (narrow(w)) linear_apply_narrow(out, in, w, w->bias, rows, EPILOGUE_STORE);
     else linear_apply(out, in, w, rows);
     return comm_sum(row, out, (size_t)rows * (size_t)w->n, e);
 }

@@ -20,6 +20,8 @@ typedef struct weight {
     const float   *bias;    /* [n] or NULL */
     int            n, k;    /* outputs and inputs on this rank; of a mosaic, as its caller sees them */
     const mosaic  *tiles;   /* NULL: split in one dimension */
+    const struct shard *shards; /* NULL: whole on this rank; else its inputs in parts (shards.h), */
+    int            n_shards;    /* and no data of its own */
     const kernels *kernels; /* bf16: whose columns it was packed with */
     panel          panel;
     bool           any_height;  /* panels need no padding */

@@ -6,6 +6,7 @@
 
 #include "bf16.h"
 #include "fold.h"
+#include "shards.h"
 #include "tiler.h"
 
 static int longest_bias(const model *m)
@@ -179,5 +180,10 @@ status loader_output(loader *ld, const weight *w, const source *s, const double 
 {
     if (w->tiles) return tiler_output(ld, w, s, gate);
     slab all = {0, 0, s->n, s->mine};
-    return move_slab(ld, w, s, &all, gate, false);
+    for (int i = 0; i < w->n_shards; i++) {
+        const shard *part = &w->shards[i];
+        all.inputs = (span){s->mine.first + part->first, part->whole.k};
+        TRY(move_slab(ld, &part->whole, s, &all, gate, false));
+    }
+    return w->shards ? DID_OK : move_slab(ld, w, s, &all, gate, false);
 }

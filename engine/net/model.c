@@ -8,6 +8,7 @@
 #include "loader.h"
 #include "manifest.h"
 #include "places.h"
+#include "shards.h"
 
 void model_split(model *m, const geometry *g, int r, int size)
 {
@@ -19,10 +20,29 @@ void model_split(model *m, const geometry *g, int r, int size)
     model_choose(m, PRECISION_F32);
 }
 
+void model_split_fixed(model *m, const geometry *g, int r, int size)
+{
+    *m = (model){.geometry = *g, .shards = SHARDS / size, .first_shard = SHARDS / size * r};
+    m->heads = shards_of(g->n_heads, 1, r, size);
+    m->mlp = shards_of(g->d_mlp, SPLIT_MLP, r, size);
+    m->vocab = shards_of(g->vocab, SPLIT_VOCAB, r, size);
+    m->kv = (kvshape){g->n_layers, m->heads.len, g->head_size, 0};
+    model_choose(m, PRECISION_F32);
+}
+
 void model_choose(model *m, precision p)
 {
     m->precision = p;
     m->kv.tile_bytes = key_tile_bytes(p, m->kv.head_size);
+}
+
+slices model_slices(const model *m)
+{
+    slices out = {.n = 1, .at = {m->vocab}};
+    for (int i = 0; i < m->shards; i++)
+        out.at[i] = shards_part(m->geometry.vocab, SPLIT_VOCAB, m->first_shard + i);
+    if (m->shards > 0) out.n = m->shards;
+    return out;
 }
 
 weight *model_third(model *m, int layer, int third, int *at)
@@ -79,9 +99,16 @@ static whole whole_of(const model *m, int shape)
     }
 }
 
+static size_t scratch_shards(const model *m, int rows)
+{
+    int most = m->heads.len * m->geometry.head_size;
+    if (m->mlp.len > most) most = m->mlp.len;
+    return m->shards > 0 ? shards_bytes(rows, m->geometry.d_model, most, m->shards) : 0;
+}
+
 size_t model_scratch_bytes(const model *m, int rows)
 {
-    size_t most = 0;
+    size_t most = scratch_shards(m, rows);
     for (int i = 0; m->mesh && i < TILES_LAST_Q; i++) { /* the last layer's are parts of qkv */
         whole  w = whole_of(m, i);
         int    mine = w.parts * w.part(m, 0).len; /* the first rank has the most */
@@ -141,6 +168,33 @@ static void carve_weight(carver *c, const model *m, int shape, weight *w, int n,
     if (bias) w->bias = floats(c, 1, n);
 }
 
+/* Inputs of my part number `i`, among mine. */
+static span inputs_of(const model *m, int shape, int i)
+{
+    int  hs = m->geometry.head_size, at = m->first_shard + i;
+    span heads = shards_part(m->geometry.n_heads, 1, at);
+    span mlp = shards_part(m->geometry.d_mlp, SPLIT_MLP, at);
+    if (shape == TILES_DOWN) return (span){mlp.first - m->mlp.first, mlp.len};
+    return (span){(heads.first - m->heads.first) * hs, heads.len * hs};
+}
+
+/* A weight whose inputs are split over the ranks. */
+static void carve_output(carver *c, const model *m, int shape, weight *w, int n, int k)
+{
+    if (m->shards == 0) {
+        carve_weight(c, m, shape, w, n, k, false);
+        return;
+    }
+    shard *all = carve(c, (size_t)m->shards * sizeof *all), unused;
+    *w = (weight){.n = n, .k = k, .shards = all, .n_shards = m->shards};
+    for (int i = 0; i < m->shards; i++) {
+        span   inputs = inputs_of(m, shape, i);
+        shard *part = all ? &all[i] : &unused;
+        part->first = inputs.first;
+        carve_weight(c, m, shape, &part->whole, n, inputs.len, false);
+    }
+}
+
 /* The last layer's projection: two views of the whole where that is row by row, else two weights. */
 static void carve_last(carver *c, model *m, const weight *all)
 {
@@ -182,9 +236,9 @@ static void carve_layer(carver *c, model *m, layer_weights *l, bool last, bool f
     int d = m->geometry.d_model, mine = m->heads.len * m->geometry.head_size;
     *l = (layer_weights){0};
     carve_projection(c, m, &l->qkv, last, folded || m->geometry.biased);
-    carve_weight(c, m, TILES_OUT, &l->out, d, mine, false);
+    carve_output(c, m, TILES_OUT, &l->out, d, mine);
     carve_weight(c, m, TILES_UP, &l->up, m->mlp.len, d, true);
-    carve_weight(c, m, TILES_DOWN, &l->down, d, m->mlp.len, false);
+    carve_output(c, m, TILES_DOWN, &l->down, d, m->mlp.len);
     l->down_bias = floats(c, 1, d);
     if (m->geometry.biased) l->out_bias = floats(c, 1, d);
     if (folded) return;
@@ -233,6 +287,14 @@ static status load(model *m, const checkpoint *ck, bool folded, const kernels *k
     return s;
 }
 
+/* Nothing is tried out for them: they are multiplied by sets that take panels of any height. */
+static void prepare_shards(weight *w, const kernels *k)
+{
+    w->kernels = k;
+    for (int i = 0; i < w->n_shards; i++)
+        linear_prepare((weight *)(uintptr_t)&w->shards[i].whole, k, NULL);
+}
+
 /* Panels are tried out once per shape; layers share shapes. */
 static status prepare(model *m, const kernels *k)
 {
@@ -259,6 +321,10 @@ static status prepare(model *m, const kernels *k)
             pairs[w][1]->any_height = pairs[w][0]->any_height;
         }
     }
+    for (int i = 0; i <= last && m->shards > 0; i++) {
+        prepare_shards(&m->layers[i].out, k);
+        prepare_shards(&m->layers[i].down, k);
+    }
     return DID_OK;
 }
 
@@ -277,11 +343,11 @@ static status begin(model *m, checkpoint **ck, const char *dir, const geometry *
     return DID_OK;
 }
 
-status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
-                  const kernels *k)
+/* A model that has been split. Local. */
+static status open_split(model *m, const char *dir, const geometry *g, bool folded,
+                         const kernels *k)
 {
     checkpoint *ck = NULL;
-    model_split(m, g, r, size);
     model_choose(m, k->precision);
     status s = begin(m, &ck, dir, g, folded);
     if (s == DID_OK) s = load(m, ck, folded, k);
@@ -289,6 +355,20 @@ status model_open(model *m, const char *dir, const geometry *g, int r, int size,
     checkpoint_close(&ck);
     if (s != DID_OK) model_close(m);
     return s;
+}
+
+status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
+                  const kernels *k)
+{
+    model_split(m, g, r, size);
+    return open_split(m, dir, g, folded, k);
+}
+
+status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
+                        const kernels *k)
+{
+    model_split_fixed(m, g, r, size);
+    return open_split(m, dir, g, folded, k);
 }
 
 /* Describe every shape of weight. Local. */

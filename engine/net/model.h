@@ -18,6 +18,7 @@
 #include "linear.h"
 #include "mosaic.h"
 #include "split.h"
+#include "vocabulary.h"
 
 /* An affine change of a normalised row; NULL members do nothing. */
 typedef struct affine {
@@ -55,6 +56,7 @@ typedef struct model {
     affine       norm_final;
     weight       head;       /* [vocab.len, d_model] */
     double      *inv_freq;   /* [head_size / 2] */
+    int          first_shard, shards; /* those of SHARDS that are mine; none: no reproducible run */
     const mesh  *mesh;      /* NULL: weights are split in one dimension, with heads and columns */
     mosaic       tiles[TILES];
     arena        memory;
@@ -63,8 +65,14 @@ typedef struct model {
 /* My parts of a model on rank `r` of `size`, in f32. Local. */
 void model_split(model *m, const geometry *g, int r, int size);
 
+/* The same for a reproducible run: `size` divides SHARDS (shards.h). Local. */
+void model_split_fixed(model *m, const geometry *g, int r, int size);
+
 /* Have a split model's weights and cache in this precision. Local. */
 void model_choose(model *m, precision p);
+
+/* My words as sums over the vocabulary take them. Local. */
+slices model_slices(const model *m);
 
 /* Where one third (Q, K, V) of a layer's projection belongs: a weight, and its row *at in it.
  * Local. */
@@ -89,6 +97,10 @@ size_t model_bytes(const model *split, bool folded, size_t *embedding);
  * agree afterwards. */
 status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                   const kernels *k);
+
+/* The same for a reproducible run, whose kernels take panels of any height. Local. */
+status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
+                        const kernels *k);
 
 /* The same on a mesh, in f32, for passes of up to `rows` rows. All ranks read panels of rows, and
  * blocks move to their place; which rows of a product may be used is found out by trying (places.h). Every rank gets

@@ -43,7 +43,8 @@ status stream_embed(run *r)
 status stream_join(run *r, float *in, const weight *w, const float *gate, const float *bias,
                    event e)
 {
-    if (run_narrow(r) && comm_size(r->at->row) == 1 && !gate && w->k > 0) {
+    if (run_narrow(r) && comm_size(r->at->row) == 1 && !gate && w->k > 0 &&
+        !w->shards) {
         linear_apply_narrow(r->a.x, in, w, bias, r->rows, EPILOGUE_ADD);
         run_lap_linear(r);
         return DID_OK;

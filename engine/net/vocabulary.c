@@ -25,9 +25,15 @@ typedef struct draw_word {
     int32_t token;        /* -1: not on this rank */
 } draw_word;
 
+/* My stretch of a distribution function. */
+typedef struct stretch {
+    double  begin, end;
+    int32_t ties;
+} stretch;
+
 /* One row's search; the same on every rank except where it says "mine". */
 typedef struct search {
-    const float *x;       /* my slice of its logits */
+    const float *x;       /* mine: its logits */
     double      *weight;  /* mine: exp of the tempered logits above the peak */
     float        peak;
     int32_t      peak_token;
@@ -36,20 +42,26 @@ typedef struct search {
     bool         cut;     /* the nucleus drops something */
     int32_t      ties_kept, kept;
     double       tie, kept_total;
-    int32_t      my_ties;
-    double       my_begin, my_end;   /* my stretch of the distribution function */
+    stretch      mine[VOCABULARY_SLICES_MAX];
     draw_word    drawn;
 } search;
+
+/* Some of my words. */
+typedef struct slice {
+    int at, len;   /* where they are in a row of mine */
+    int first;     /* the first one's id */
+    int skip;      /* the mask's place among them or -1 */
+} slice;
 
 typedef struct context {
     const ask     *asks;
     search        *row;
-    int            n, skip;  /* skip: the mask's place in my slice or -1 */
-    span           mine;
+    int            n, n_slices, parts;  /* parts: slices of all ranks */
+    slice          slice[VOCABULARY_SLICES_MAX];
     const kernels *k;
     comm          *comm;
-    void          *all;      /* gathered words of all ranks */
-    void          *word;     /* mine, one per row */
+    void          *all;      /* gathered words of all parts, row after row of each */
+    void          *word;     /* those of my slices */
 } context;
 
 /* Unsigned integers in the order of the floats; both zeros are one. */
@@ -63,7 +75,8 @@ static uint32_t order_of(float x)
 
 static status exchange(context *c, size_t bytes_per_row)
 {
-    return comm_gather(c->comm, c->all, c->word, bytes_per_row * (size_t)c->n, EV_DRAW);
+    return comm_gather(c->comm, c->all, c->word, bytes_per_row * (size_t)(c->n_slices * c->n),
+                       EV_DRAW);
 }
 
 static bool truncates(const ask *a)
@@ -71,48 +84,57 @@ static bool truncates(const ask *a)
     return a->kind == ASK_DRAW && a->temperature > 0 && a->nucleus < 1;
 }
 
+static peak_word my_peak(const context *c, const slice *w, const search *s)
+{
+    const float *x = s->x + w->at;
+    float        peak = c->k->max(x, w->len, w->skip);
+    int          at = 0;
+    while (at < w->len && (x[at] != peak || at == w->skip)) at++;
+    return (peak_word){peak, w->first + at};
+}
+
 static status find_peaks(context *c)
 {
     peak_word *mine = c->word, *all = c->all;
-    for (int i = 0; i < c->n; i++) {
-        const float *x = c->row[i].x;
-        float        peak = c->k->max(x, c->mine.len, c->skip);
-        int          at = 0;
-        while (at < c->mine.len && (x[at] != peak || at == c->skip)) at++;
-        mine[i] = (peak_word){peak, c->mine.first + at};
-    }
+    for (int j = 0; j < c->n_slices; j++)
+        for (int i = 0; i < c->n; i++)
+            mine[j * c->n + i] = my_peak(c, &c->slice[j], &c->row[i]);
     TRY(exchange(c, sizeof *mine));
     for (int i = 0; i < c->n; i++) {
         peak_word best = all[i];
-        for (int r = 1; r < comm_size(c->comm); r++)
-            if (all[r * c->n + i].peak > best.peak) best = all[r * c->n + i];
+        for (int p = 1; p < c->parts; p++)
+            if (all[p * c->n + i].peak > best.peak) best = all[p * c->n + i];
         c->row[i].peak = best.peak;
         c->row[i].peak_token = best.token;
     }
     return DID_OK;
 }
 
-/* Exponentials of my slice and their sums over all ranks, in rank order. */
+/* Exponentials of one of my slices, and their sums. */
+static mass_word my_mass(const context *c, const slice *w, const search *s, const ask *a)
+{
+    double       t = a->kind == ASK_DRAW ? a->temperature : 1, scale = t > 0 ? 1 / t : 1;
+    double      *weight = s->weight + w->at;
+    const float *x = s->x + w->at;
+    mass_word    mass;
+    mass.tempered = mass.raw = c->k->exponentials(weight, x, s->peak, 1, w->len, w->skip);
+    if (scale != 1) mass.tempered = c->k->exponentials(weight, x, s->peak, scale, w->len, w->skip);
+    return mass;
+}
+
 static status weigh(context *c)
 {
     mass_word *mine = c->word, *all = c->all;
-    for (int i = 0; i < c->n; i++) {
-        search *s = &c->row[i];
-        double  t = c->asks[i].kind == ASK_DRAW ? c->asks[i].temperature : 1;
-        double  scale = t > 0 ? 1 / t : 1;
-        mine[i].raw = c->k->exponentials(s->weight, s->x, s->peak, 1, c->mine.len, c->skip);
-        mine[i].tempered = mine[i].raw;
-        if (scale != 1)
-            mine[i].tempered =
-                c->k->exponentials(s->weight, s->x, s->peak, scale, c->mine.len, c->skip);
-    }
+    for (int j = 0; j < c->n_slices; j++)
+        for (int i = 0; i < c->n; i++)
+            mine[j * c->n + i] = my_mass(c, &c->slice[j], &c->row[i], &c->asks[i]);
     TRY(exchange(c, sizeof *mine));
     for (int i = 0; i < c->n; i++) {
         search *s = &c->row[i];
         s->raw_total = s->total = 0;
-        for (int r = 0; r < comm_size(c->comm); r++) {
-            s->raw_total += all[r * c->n + i].raw;
-            s->total += all[r * c->n + i].tempered;
+        for (int p = 0; p < c->parts; p++) {
+            s->raw_total += all[p * c->n + i].raw;
+            s->total += all[p * c->n + i].tempered;
         }
         s->cut = truncates(&c->asks[i]);
         s->limit = s->cut ? c->asks[i].nucleus * s->total : INFINITY;
@@ -123,11 +145,11 @@ static status weigh(context *c)
 }
 
 /* Mass by the next digit of the order, among the tokens that share the digits found so far. */
-static void histogram(double bins[BINS], const context *c, const search *s, int round)
+static void histogram(double bins[BINS], const slice *w, const search *s, int round)
 {
     int shift = 32 - DIGIT * (round + 1);
     memset(bins, 0, BINS * sizeof *bins);
-    for (int i = 0; i < c->mine.len; i++) {
+    for (int i = w->at; i < w->at + w->len; i++) {
         uint32_t key = order_of(s->x[i]);
         if (round > 0 && key >> (shift + DIGIT) != s->prefix) continue;
         bins[key >> shift & (BINS - 1)] += s->weight[i];
@@ -137,15 +159,15 @@ static void histogram(double bins[BINS], const context *c, const search *s, int 
 /* Walk down from the largest digit to the one in which the mass crosses the limit. Rounding may leave
  * everything within it: then in the first round nothing is cut, and in a later one the threshold lies
  * in the lowest digit that holds any mass. */
-static void descend(search *s, const double *all, int n, int i, int ranks, int round)
+static void descend(search *s, const double *all, int n, int i, int parts, int round)
 {
     double above = s->above, begin = above;
     int    digit = -1;
     bool   crossed = false;
     for (int bin = BINS - 1; bin >= 0 && !crossed; bin--) {
         double mass = 0;
-        for (int r = 0; r < ranks; r++)
-            mass += all[((size_t)r * (size_t)n + (size_t)i) * BINS + (size_t)bin];
+        for (int p = 0; p < parts; p++)
+            mass += all[((size_t)p * (size_t)n + (size_t)i) * BINS + (size_t)bin];
         if (mass <= 0) continue;
         digit = bin;
         begin = above;
@@ -165,32 +187,34 @@ static status find_threshold(context *c)
     bool any = false;
     for (int i = 0; i < c->n; i++) any = any || c->row[i].cut;
     for (int round = 0; any && round < ROUNDS; round++) {
-        for (int i = 0; i < c->n; i++)
-            if (c->row[i].cut)
-                histogram((double *)c->word + (size_t)i * BINS, c, &c->row[i], round);
+        for (int j = 0; j < c->n_slices; j++)
+            for (int i = 0; i < c->n; i++)
+                if (c->row[i].cut)
+                    histogram((double *)c->word + (size_t)(j * c->n + i) * BINS, &c->slice[j],
+                              &c->row[i], round);
         TRY(exchange(c, BINS * sizeof(double)));
         for (int i = 0; i < c->n; i++)
             if (c->row[i].cut)
-                descend(&c->row[i], c->all, c->n, i, comm_size(c->comm), round);
+                descend(&c->row[i], c->all, c->n, i, c->parts, round);
     }
     return DID_OK;
 }
 
-static cut_word my_cut(const context *c, const search *s)
+static cut_word my_cut(const slice *w, const search *s)
 {
-    cut_word w = {0};
-    for (int i = 0; i < c->mine.len; i++) {
-        if (i == c->skip) continue;
+    cut_word out = {0};
+    for (int i = w->at; i < w->at + w->len; i++) {
+        if (i - w->at == w->skip) continue;
         uint32_t key = order_of(s->x[i]);
         if (!s->cut || key > s->prefix) {
-            w.above += s->weight[i];
-            w.n_above++;
+            out.above += s->weight[i];
+            out.n_above++;
         } else if (key == s->prefix) {
-            w.tie = s->weight[i];
-            w.n_ties++;
+            out.tie = s->weight[i];
+            out.n_ties++;
         }
     }
-    return w;
+    return out;
 }
 
 /* How many of the tokens at the threshold stay. */
@@ -205,90 +229,99 @@ static int keep_ties(const ask *a, const search *s, double above, int n_above, d
     return stay < ties ? (int)stay : ties;
 }
 
-/* Sizes of the nucleus, and my part of its distribution function. */
+/* Where the slices of a row lie in the distribution function, mine among them. */
+static void lay_out(const context *c, search *s, const cut_word *all, int i)
+{
+    int first = comm_rank(c->comm) * c->n_slices, left = s->ties_kept;
+    s->kept_total = 0;
+    for (int p = 0; p < c->parts; p++) {
+        const cut_word *w = &all[p * c->n + i];
+        int             take = w->n_ties < left ? w->n_ties : left;
+        double          end = s->kept_total + (w->above + take * s->tie);
+        left -= take;
+        if (p >= first && p < first + c->n_slices)
+            s->mine[p - first] = (stretch){s->kept_total, end, take};
+        s->kept_total = end;
+    }
+}
+
+/* Sizes of the nucleus, and my parts of its distribution function. */
 static status measure(context *c)
 {
     cut_word *mine = c->word, *all = c->all;
-    for (int i = 0; i < c->n; i++) mine[i] = my_cut(c, &c->row[i]);
+    for (int j = 0; j < c->n_slices; j++)
+        for (int i = 0; i < c->n; i++) mine[j * c->n + i] = my_cut(&c->slice[j], &c->row[i]);
     TRY(exchange(c, sizeof *mine));
-    int ranks = comm_size(c->comm), me = comm_rank(c->comm);
     for (int i = 0; i < c->n; i++) {
         search *s = &c->row[i];
-        double  above = 0, tie = 0;
+        double  above = 0;
         int     n_above = 0, ties = 0;
-        for (int r = 0; r < ranks; r++) {
-            const cut_word *w = &all[r * c->n + i];
+        s->tie = 0;
+        for (int p = 0; p < c->parts; p++) {
+            const cut_word *w = &all[p * c->n + i];
             above += w->above;
             n_above += w->n_above;
             ties += w->n_ties;
-            if (w->n_ties > 0) tie = w->tie;
+            if (w->n_ties > 0) s->tie = w->tie;
         }
-        s->ties_kept = keep_ties(&c->asks[i], s, above, n_above, tie, ties);
+        s->ties_kept = keep_ties(&c->asks[i], s, above, n_above, s->tie, ties);
         s->kept = n_above + s->ties_kept;
-        s->tie = tie;
-        s->kept_total = 0;
-        for (int r = 0, left = s->ties_kept; r < ranks; r++) {
-            const cut_word *w = &all[r * c->n + i];
-            int             take = w->n_ties < left ? w->n_ties : left;
-            double          mass = w->above + take * tie;
-            left -= take;
-            if (r == me) {
-                s->my_ties = take;
-                s->my_begin = s->kept_total;
-                s->my_end = s->kept_total + mass;
-            }
-            s->kept_total += mass;
-        }
+        lay_out(c, s, all, i);
     }
     return DID_OK;
 }
 
-static draw_word word_of(const context *c, const search *s, int at)
+/* The word at place `at` of a slice of mine; -1: none. */
+static draw_word word_of(const slice *w, const search *s, int at)
 {
     if (at < 0) return (draw_word){.token = -1};
-    double raw = exp((double)s->x[at] - (double)s->peak);
-    return (draw_word){raw, s->weight[at], c->mine.first + at};
+    double raw = exp((double)s->x[w->at + at] - (double)s->peak);
+    return (draw_word){raw, s->weight[w->at + at], w->first + at};
 }
 
-/* The token whose stretch of the distribution function holds `target`, if that is mine. */
-static draw_word look_up(const context *c, const search *s, double target)
+/* The token whose stretch of the distribution function holds `target`, if it is in this slice. */
+static draw_word look_up(const slice *w, const search *s, const stretch *mine, double target)
 {
-    /* Stretches share their borders exactly, so one rank and no other answers. */
-    bool last = s->my_end >= s->kept_total;
-    if (s->my_end <= s->my_begin || target < s->my_begin || (target >= s->my_end && !last))
-        return word_of(c, s, -1);
-    double sum = 0, rest = target - s->my_begin;
-    int    ties = s->my_ties, found = -1;
-    for (int i = 0; i < c->mine.len; i++) {
-        uint32_t key = order_of(s->x[i]);
-        if (i == c->skip || (s->cut && key < s->prefix)) continue;
+    /* Stretches share their borders exactly, so one slice and no other answers. */
+    bool last = mine->end >= s->kept_total;
+    if (mine->end <= mine->begin || target < mine->begin || (target >= mine->end && !last))
+        return word_of(w, s, -1);
+    double sum = 0, rest = target - mine->begin;
+    int    ties = mine->ties, found = -1;
+    for (int i = 0; i < w->len; i++) {
+        uint32_t key = order_of(s->x[w->at + i]);
+        if (i == w->skip || (s->cut && key < s->prefix)) continue;
         if (s->cut && key == s->prefix && ties-- <= 0) continue;
-        if (s->weight[i] <= 0) continue;
+        if (s->weight[w->at + i] <= 0) continue;
         found = i; /* the last kept token answers for what rounding leaves over */
-        sum += s->weight[i];
+        sum += s->weight[w->at + i];
         if (sum > rest) break;
     }
-    return word_of(c, s, found);
+    return word_of(w, s, found);
+}
+
+static draw_word my_draw(const context *c, int j, int i)
+{
+    const ask    *a = &c->asks[i];
+    const search *s = &c->row[i];
+    const slice  *w = &c->slice[j];
+    bool          fixed = a->kind == ASK_SCORE || a->temperature == 0;
+    int           at = (a->kind == ASK_SCORE ? a->token : s->peak_token) - w->first;
+    if (fixed) return word_of(w, s, at >= 0 && at < w->len ? at : -1);
+    return look_up(w, s, &s->mine[j], a->uniform * s->kept_total);
 }
 
 static status pick(context *c)
 {
     draw_word *mine = c->word, *all = c->all;
-    for (int i = 0; i < c->n; i++) {
-        const ask    *a = &c->asks[i];
-        const search *s = &c->row[i];
-        bool          fixed = a->kind == ASK_SCORE || a->temperature == 0;
-        int32_t       token = a->kind == ASK_SCORE ? a->token : s->peak_token;
-        int           at = token - c->mine.first;
-        mine[i] = !fixed ? look_up(c, s, a->uniform * s->kept_total)
-                         : word_of(c, s, at >= 0 && at < c->mine.len ? at : -1);
-    }
+    for (int j = 0; j < c->n_slices; j++)
+        for (int i = 0; i < c->n; i++) mine[j * c->n + i] = my_draw(c, j, i);
     TRY(exchange(c, sizeof *mine));
     for (int i = 0; i < c->n; i++) {
         c->row[i].drawn = (draw_word){.token = -1};
-        for (int r = 0; r < comm_size(c->comm); r++)
-            if (all[r * c->n + i].token >= 0 && c->row[i].drawn.token < 0)
-                c->row[i].drawn = all[r * c->n + i];
+        for (int p = 0; p < c->parts; p++)
+            if (all[p * c->n + i].token >= 0 && c->row[i].drawn.token < 0)
+                c->row[i].drawn = all[p * c->n + i];
     }
     return DID_OK;
 }
@@ -312,9 +345,9 @@ static answer conclude(const ask *a, const search *s)
     return out;
 }
 
-size_t vocabulary_scratch_bytes(int len, int ranks)
+size_t vocabulary_scratch_bytes(int len, int n_slices, int ranks)
 {
-    size_t word = BINS * sizeof(double) * BATCH;
+    size_t word = BINS * sizeof(double) * BATCH * (size_t)n_slices;
     return arena_round(BATCH * sizeof(search)) + arena_round(word) +
            arena_round(word * (size_t)ranks) +
            arena_round((size_t)BATCH * (size_t)len * sizeof(double));
@@ -331,24 +364,41 @@ static status answer_batch(answer *answers, context *c)
     return DID_OK;
 }
 
-status vocabulary_answer(answer *answers, const ask *asks, const float *logits, int n, span mine,
-                         int mask_id, arena *scratch, const kernels *k, comm *row)
+/* How many words of mine there are, and which. */
+static int cut_words(context *c, const slices *mine, int mask_id)
 {
-    size_t  mark = arena_mark(scratch), word = BINS * sizeof(double) * BATCH;
-    context c = {.mine = mine, .k = k, .comm = row};
-    c.skip = mask_id >= mine.first && mask_id < mine.first + mine.len ? mask_id - mine.first : -1;
+    int at = 0;
+    c->n_slices = mine->n;
+    c->parts = mine->n * comm_size(c->comm);
+    for (int j = 0; j < mine->n; j++) {
+        span w = mine->at[j];
+        bool masked = mask_id >= w.first && mask_id < w.first + w.len;
+        c->slice[j] = (slice){at, w.len, w.first, masked ? mask_id - w.first : -1};
+        at += w.len;
+    }
+    return at;
+}
+
+status vocabulary_answer(answer *answers, const ask *asks, const float *logits, int n,
+                         const slices *mine, int mask_id, arena *scratch, const kernels *k,
+                         comm *row)
+{
+    size_t  mark = arena_mark(scratch);
+    context c = {.k = k, .comm = row};
+    size_t  len = (size_t)cut_words(&c, mine, mask_id);
+    size_t  word = BINS * sizeof(double) * BATCH * (size_t)c.n_slices;
     c.row = arena_take(scratch, BATCH * sizeof *c.row);
     c.word = arena_take(scratch, word);
     c.all = arena_take(scratch, word * (size_t)comm_size(row));
-    double *weight = arena_take(scratch, (size_t)BATCH * (size_t)mine.len * sizeof *weight);
+    double *weight = arena_take(scratch, BATCH * len * sizeof *weight);
     status  s = DID_OK;
     memset(c.word, 0, word);
     for (int done = 0; s == DID_OK && done < n; done += c.n) {
         c.n = n - done < BATCH ? n - done : BATCH;
         c.asks = asks + done;
         for (int i = 0; i < c.n; i++)
-            c.row[i] = (search){.x = logits + (size_t)(done + i) * (size_t)mine.len,
-                                .weight = weight + (size_t)i * (size_t)mine.len};
+            c.row[i] = (search){.x = logits + (size_t)(done + i) * len,
+                                .weight = weight + (size_t)i * len};
         s = answer_batch(answers + done, &c);
     }
     arena_release(scratch, mark);

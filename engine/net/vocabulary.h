@@ -14,12 +14,22 @@
 #include "pass.h"
 #include "split.h"
 
-/* Bytes of scratch that vocabulary_answer takes for a slice of `len` on `ranks` ranks. */
-size_t vocabulary_scratch_bytes(int len, int ranks);
+/* A rank's words are one slice, or neighbouring ones: sums are taken slice by slice, then over all
+ * slices of all ranks in ascending order, so equal slices give equal bits whoever holds them. */
+enum { VOCABULARY_SLICES_MAX = 8 };
+typedef struct slices {
+    int  n;  /* the same on all ranks */
+    span at[VOCABULARY_SLICES_MAX];
+} slices;
 
-/* answers[n] to asks[n] about logits[n, mine.len]; `mine` is this rank's slice, mask_id counted in the
- * whole vocabulary. Every rank gets every answer, the same bits. Collective over row. */
-status vocabulary_answer(answer *answers, const ask *asks, const float *logits, int n, span mine,
-                         int mask_id, arena *scratch, const kernels *k, comm *row);
+/* Bytes of scratch that vocabulary_answer takes for `len` words in `n_slices` slices, on `ranks`
+ * ranks. */
+size_t vocabulary_scratch_bytes(int len, int n_slices, int ranks);
+
+/* answers[n] to asks[n] about logits[n, len] of this rank's words; mask_id is counted in the whole
+ * vocabulary. Every rank gets every answer, the same bits. Collective over row. */
+status vocabulary_answer(answer *answers, const ask *asks, const float *logits, int n,
+                         const slices *mine, int mask_id, arena *scratch, const kernels *k,
+                         comm *row);
 
 #endif

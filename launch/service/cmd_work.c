@@ -78,6 +78,7 @@ static const option table[] = {
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(set.kernels),
      .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
+    {"reproducible", 0, OPTION_FLAG, AT(set.reproducible), .help = SETTINGS_REPRODUCIBLE_HELP},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(set.weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
     {"quiet", 0, OPTION_FLAG, AT(set.quiet), .help = "warnings and errors only"},
@@ -129,6 +130,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->pass_rows = mine.pass_rows;
     out->commit = mine.commit;
     out->precision = mine.precision;
+    out->reproducible = mine.reproducible;
     out->kernels = mine.kernels;
     out->weights = mine.weights;
     out->quiet = mine.quiet;

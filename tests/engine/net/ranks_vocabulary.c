@@ -100,9 +100,9 @@ static void answer_rows(answer *out, const ask *asks, int n, const float *rows, 
     for (int i = 0; i < n; i++)
         memcpy(logits + (size_t)i * (size_t)mine.len, rows + (size_t)i * stride + mine.first,
                (size_t)mine.len * sizeof *logits);
-    assert_int_equal(arena_open(&scratch, vocabulary_scratch_bytes(mine.len, size)), DID_OK);
+    assert_int_equal(arena_open(&scratch, vocabulary_scratch_bytes(mine.len, 1, size)), DID_OK);
     memset(out, 0xee, (size_t)n * sizeof *out);
-    assert_int_equal(vocabulary_answer(out, asks, logits, n, mine, mask, &scratch, k, world),
+    assert_int_equal(vocabulary_answer(out, asks, logits, n, &(slices){1, {mine}}, mask, &scratch, k, world),
                      DID_OK);
     assert_int_equal(scratch.used, 0);
     arena_close(&scratch);
