@@ -208,7 +208,8 @@ static void settle(documents *b)
                                     .fused_commit = true,
                                     .folded = true,
                                     .bf16 = b->kernels->precision == PRECISION_BF16,
-                                    .kernels = k->kernels};
+                                    .kernels = k->kernels,
+                                    .threads = k->threads};
     b->roster = (roster){.most = most * k->waves,
                          .length = length,
                          .end_id = end,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "company.h"
+#include "hands.h"
 #include "rival.h"
 #include "source.h"
 
@@ -15,7 +16,8 @@ static const column columns[] = {
     {"tokens_s", "tokens/s", 8, 1}, {"gflops", "GFLOP/s", 8, 1}, {"percent", "% peak", 6, 1},
     {"limit", "limit", -5, 0},      {"linear", "linear", 6, 1},  {"attention", "attent", 6, 1},
     {"row-wise", "rowwis", 6, 1},   {"draw", "draw", 5, 1},      {"wire", "wire", 5, 1},
-    {"ratio", "x f32", 6, 2},       {"slowest", "slowest", -8, 0},
+    {"ratio", "x f32", 6, 2},       {"thread_ratio", "x 1thr", 6, 2},
+    {"slowest", "slowest", -8, 0},
 };
 
 static const char *const sections[SECTION_COUNT] = {
@@ -116,6 +118,19 @@ static status time_pass(passes *p, const scene *s, measured *m, verdict *v)
     return verdict_agree(v, p->on->world);
 }
 
+/* The same pass by the master alone: the same answers, and how long they take then. */
+static status time_alone(passes *p, measured *m, verdict *v)
+{
+    task t = {.context = p, .run = run};
+    hands_use(1);
+    status s = measure_task(m, &t, &p->on->effort, p->on->world);
+    hands_use(p->on->knobs->threads);
+    size_t bytes = (size_t)p->fast.batch.pass.n_asks * sizeof *p->first;
+    if (s == DID_OK && memcmp(p->first, p->fast.batch.answers, bytes))
+        verdict_wrong(v, "one thread gives other answers");
+    return s == DID_OK ? verdict_agree(v, p->on->world) : s;
+}
+
 /* Where the slowest rank's time went, in percent. */
 static status add_sections(json_t *line, const passes *p, const measured *m)
 {
@@ -159,6 +174,7 @@ static json_t *line_of(const passes *p, const scene *s, const verdict *v)
     json_object_set_new(line, "set", json_string(p->kernels->name));
     json_object_set_new(line, "tp", json_integer(p->grid.shape.cols));
     json_object_set_new(line, "groups", json_integer(p->grid.teams));
+    json_object_set_new(line, "threads", json_integer(p->on->knobs->threads));
     json_object_set_new(line, "pass", json_string(scene_name(s->kind)));
     json_object_set_new(line, "documents", json_integer(s->documents));
     json_object_set_new(line, "context", json_integer(s->context));
@@ -175,7 +191,7 @@ static status take(passes *p, scene_kind kind, int documents, int context)
     const knobs *k = p->on->knobs;
     char         name[RIVAL_NAME];
     verdict      v = {0};
-    measured     m = {0};
+    measured     m = {0}, alone = {0};
     scene        s = {.kind = kind,
                       .geometry = &p->source.geometry,
                       .documents = documents,
@@ -186,8 +202,13 @@ static status take(passes *p, scene_kind kind, int documents, int context)
                       .scratch = p->scratch};
     TRY(company_check(&v, &s, &p->fast, &p->oracle, p->on->world));
     if (!v.wrong) TRY(time_pass(p, &s, &m, &v));
+    timing spent = p->fast.timing;
+    if (!v.wrong && k->threads > 1) TRY(time_alone(p, &alone, &v));
+    p->fast.timing = spent;
     json_t *line = line_of(p, &s, &v);
     status  all = v.wrong ? DID_OK : add_speed(line, p, &s, &m);
+    if (!v.wrong && k->threads > 1)
+        json_object_set_new(line, "thread_ratio", json_real(alone.median / m.median));
     snprintf(name, sizeof name, "%s %d %d", scene_name(kind), documents, context);
     if (!v.wrong) rival_tell(p->rival, line, p->kernels->precision, name, m.median);
     table_line(p->on->table, line);
@@ -272,10 +293,12 @@ static status all_passes(const ground *on, const kernels *k, rival *r)
 
 status bench_passes(const ground *on)
 {
-    rival r = {.n = 0};
-    for (precision p = PRECISION_F32; p <= PRECISION_BF16; p++) {
+    rival  r = {.n = 0};
+    status s = hands_open(on->knobs->threads, on->world);
+    for (precision p = PRECISION_F32; s == DID_OK && p <= PRECISION_BF16; p++) {
         const kernels *k = rival_set(on->knobs, p);
-        if (k) TRY(all_passes(on, k, &r));
+        if (k) s = all_passes(on, k, &r);
     }
-    return DID_OK;
+    hands_use(1);
+    return s;
 }

@@ -226,7 +226,8 @@ static void settle(sweep *b)
                                     .end_id = end,
                                     .fused_commit = true,
                                     .folded = true,
-                                    .kernels = k->kernels};
+                                    .kernels = k->kernels,
+                                    .threads = k->threads};
     fill_kinds(b->kind, k->steps);
     b->roster = (roster){.most = SETTINGS / rows * k->each,
                          .length = length,

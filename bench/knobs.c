@@ -67,6 +67,8 @@ static const knob table[] = {
     {"rotate-mb", KNOB_COUNT, "MB", "170", "4", K, 0, 1 << 16, AT(rotate_mb),
      "calls after one another walk through that much of weights or keys, as a pass through its "
      "layers does; 0: the same ones again and again, from the nearest cache"},
+    {"threads", KNOB_COUNT, "COUNT", "1", "1", P | D | S, 1, 256, AT(threads),
+     "of a rank; with more than one, passes are timed with one too, and the answers compared"},
     {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D | S, 1, 4096, AT(tp),
      "ranks that share one model; the others work beside them on one of their own"},
     {"tp", KNOB_COUNT, "RANKS", "1", "1", R, 1, 4096, AT(tp), "ranks of a row"},

@@ -32,7 +32,7 @@ typedef struct knobs {
     bool        quick;
     const char *json, *geometry, *model, *kernels, *only, *output; /* NULL where nobody said */
     const char *precision;                                /* "f32", "bf16" or both, "f32,bf16" */
-    int         tp, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,
+    int         tp, threads, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,
         of, width;
     double      line_s;
     counts      rows, documents, context, refine, bytes;

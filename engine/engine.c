@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "grid.h"
+#include "hands.h"
 #include "log.h"
 #include "pipeline.h"
 #include "shards.h"
@@ -425,6 +426,7 @@ static status open_all(engine *e, comm *world)
     const engine_settings *s = &e->settings;
     if (s->mesh_rows > 0) TRY(mesh_open(&e->mesh, world, s->mesh_rows, s->tp));
     TRY(comm_agree(world, read_models(e->models, s, e->grid.my_col, &e->mesh)));
+    TRY(hands_open(s->threads, world));
     TRY(choose_kernels(&k, s, world));
     TRY(fit_to_reproduce(k, s));
     if (strcmp(k->name, "blas") == 0 || s->mesh_rows > 0) TRY(same_blas(world));

@@ -32,6 +32,7 @@ typedef struct engine_settings {
     int         pass_rows;      /* soft budget of rows per pass */
     int         length_max;     /* longest document, positions */
     int         end_id;         /* E: ends a document of variable length */
+    int         threads;        /* of a rank; 0: OMP_NUM_THREADS, or as many as it has cores */
     int         refine_window;  /* positions; 0 = the model's length */
     bool        fused_commit;   /* commit a block in the pass that begins the next one */
     bool        folded;         /* conditioning folded into the weights (the normal way) */

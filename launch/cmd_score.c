@@ -55,7 +55,8 @@ static void engine_settings_fill(run *r)
                                   .fused_commit = true,
                                   .folded = true,
                                   .bf16 = s->precision == 1,
-                                  .kernels = s->kernels};
+                                  .kernels = s->kernels,
+                                  .threads = s->threads};
 }
 
 static status settle(run *r)

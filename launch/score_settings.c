@@ -55,6 +55,8 @@ static const option table[] = {
      .min = 1, .max = 65536, AT(documents), .help = "texts in flight per group of --tp ranks"},
     {"pass-rows", 0, OPTION_COUNT, "ROWS", "1024", .min = 16, .max = 1 << 20, AT(pass_rows),
      .help = "positions of many texts that one pass takes together"},
+    {"threads", 0, OPTION_COUNT, "COUNT", .silent = "OMP_NUM_THREADS, or as many as a rank has cores",
+     .min = 1, .max = 256, AT(threads), .help = "of a rank; they change no byte of any text"},
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),

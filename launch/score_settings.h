@@ -13,7 +13,7 @@ typedef struct score_settings {
     bool        raw_ids, text, cleanup, quiet;
     int         length, batch, draws;
     uint64_t    seed;
-    int         tp, layout, documents, pass_rows, precision;
+    int         tp, layout, documents, pass_rows, precision, threads;
     const char *kernels, *options;
 } score_settings;
 

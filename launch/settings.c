@@ -105,6 +105,8 @@ static const option table[] = {
      .help = "positions of many documents that one pass takes together"},
     {"commit", 0, OPTION_CHOICE, "fused|separate", "fused", AT(commit),
      .help = "store a finished block in the pass that begins the next, or in one of its own"},
+    {"threads", 0, OPTION_COUNT, "COUNT", .silent = "OMP_NUM_THREADS, or as many as a rank has cores",
+     .min = 1, .max = 256, AT(threads), .help = "of a rank; they change no byte of any text"},
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),

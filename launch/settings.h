@@ -30,7 +30,7 @@ typedef struct settings {
     double      reject_entropy;
     uint64_t    seed;
 
-    int         tp, layout, documents, pass_rows, commit, weights, precision;
+    int         tp, layout, documents, pass_rows, commit, weights, precision, threads;
     bool        reproducible;
     const char *kernels;
     double      maxh, stall_s;

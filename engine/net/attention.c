@@ -1,5 +1,7 @@
 #include "attention.h"
 
+#include "hands.h"
+
 /* Tiles that positions [from, to) touch. */
 static int tiles_of(int from, int to)
 {
@@ -10,25 +12,45 @@ size_t attention_scratch_bytes(int rows, int window, size_t tile_bytes)
 {
     size_t own = (size_t)(rows / KEY_TILE + 2) * tile_bytes;
     size_t lists = (size_t)((rows + window) / KEY_TILE + 3) * sizeof(void *);
-    return 2 * (arena_round(own) + arena_round(lists));
+    return 2 * (arena_round(own) + arena_round(lists)) * (size_t)hands_count();
+}
+
+/* A pass whose segments and heads the threads share out; whose turn it is, one head of one. */
+typedef struct turns {
+    float             *out;
+    const pass        *p;
+    const projections *in;
+    int                layer;
+    const kvshape     *shape;
+    const kvcache     *cache;
+    arena             *scratch; /* one for each thread */
+    const kernels     *k;
+} turns;
+
+static void commit_one(void *context, int thread, int from, int to)
+{
+    const turns       *t = context;
+    const projections *in = t->in;
+    const segment     *s = &t->p->segments[from / t->shape->heads];
+    int                head = from % t->shape->heads;
+    (void)thread;
+    (void)to;
+    if (s->kind == SEGMENT_PROBE) return;
+    for (int j = 0; j < s->len; j++) {
+        int    position = pass_position(t->p, s, j);
+        size_t at = (size_t)(s->row + j) * (size_t)in->kv_stride +
+                    (size_t)head * (size_t)t->shape->head_size;
+        t->k->key_store(kvcache_tile(t->cache, t->shape, s->slot, t->layer, head, position, 0),
+                        kvcache_tile(t->cache, t->shape, s->slot, t->layer, head, position, 1),
+                        in->k + at, in->v + at, position % KEY_TILE, t->shape->head_size);
+    }
 }
 
 void attention_commit(const pass *p, const projections *in, int layer, const kvshape *shape,
                       const kvcache *cache, const kernels *k)
 {
-    for (int i = 0; i < p->n_segments; i++) {
-        const segment *s = &p->segments[i];
-        if (s->kind == SEGMENT_PROBE) continue;
-        for (int head = 0; head < shape->heads; head++)
-            for (int j = 0; j < s->len; j++) {
-                int    position = pass_position(p, s, j);
-                size_t at = (size_t)(s->row + j) * (size_t)in->kv_stride +
-                            (size_t)head * (size_t)shape->head_size;
-                k->key_store(kvcache_tile(cache, shape, s->slot, layer, head, position, 0),
-                             kvcache_tile(cache, shape, s->slot, layer, head, position, 1),
-                             in->k + at, in->v + at, position % KEY_TILE, shape->head_size);
-            }
-    }
+    turns t = {.p = p, .in = in, .layer = layer, .shape = shape, .cache = cache, .k = k};
+    hands_each(p->n_segments * shape->heads, commit_one, &t);
 }
 
 /* A probe's own tiles: from the tile of its first row on, beginning with what the cache holds of
@@ -81,20 +103,32 @@ static void attend(float *out, int out_stride, const float *q, int rows, const s
     arena_release(scratch, mark);
 }
 
+static void attend_one(void *context, int thread, int from, int to)
+{
+    const turns       *t = context;
+    const projections *in = t->in;
+    const segment     *s = &t->p->segments[from / t->shape->heads];
+    int                head = from % t->shape->heads, stride = t->shape->heads * t->shape->head_size;
+    int                row = in->asked_only ? s->ask : s->row;
+    int                rows = in->asked_only ? s->n_asks : s->len;
+    size_t             at = (size_t)head * (size_t)t->shape->head_size;
+    (void)to;
+    if (rows == 0 || pass_spanned(s)) return;
+    attend(t->out + (size_t)row * (size_t)stride + at, stride,
+           in->q + (size_t)row * (size_t)in->q_stride + at, rows, s, head, in, t->layer, t->shape,
+           t->cache, &t->scratch[thread], t->k);
+}
+
 void attention_apply(float *out, const pass *p, const projections *in, int layer,
                      const kvshape *shape, const kvcache *cache, arena *scratch, const kernels *k)
 {
-    int stride = shape->heads * shape->head_size;
-    for (int i = 0; i < p->n_segments; i++) {
-        const segment *s = &p->segments[i];
-        int            row = in->asked_only ? s->ask : s->row;
-        int            rows = in->asked_only ? s->n_asks : s->len;
-        if (rows == 0 || pass_spanned(s)) continue;
-        for (int head = 0; head < shape->heads; head++) {
-            size_t at = (size_t)head * (size_t)shape->head_size;
-            attend(out + (size_t)row * (size_t)stride + at, stride,
-                   in->q + (size_t)row * (size_t)in->q_stride + at, rows, s, head, in, layer, shape,
-                   cache, scratch, k);
-        }
-    }
+    int    n = hands_count();
+    size_t mark = arena_mark(scratch), each = (scratch->size - scratch->used) / (size_t)n;
+    arena  own[HANDS_MAX];
+    each -= each % ARENA_ALIGN;
+    for (int i = 0; i < n; i++)
+        own[i] = (arena){.base = arena_take(scratch, each), .size = each};
+    turns t = {out, p, in, layer, shape, cache, own, k};
+    hands_each(p->n_segments * shape->heads, attend_one, &t);
+    arena_release(scratch, mark);
 }

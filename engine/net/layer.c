@@ -3,14 +3,48 @@
 #include <string.h>
 
 #include "attention.h"
+#include "hands.h"
 #include "stream.h"
+
+/* Rows that threads share. */
+typedef struct shared_rows {
+    const run *r;
+    float     *x, *out;
+    int        stride;
+} shared_rows;
+
+static void rotate_rows(void *context, int thread, int from, int to)
+{
+    const shared_rows *s = context;
+    const run         *r = s->r;
+    size_t             hs = (size_t)r->m->geometry.head_size, at = (size_t)from * (hs / 2);
+    (void)thread;
+    for (int head = 0; head < r->m->heads.len; head++)
+        r->k->rotate(s->x + (size_t)from * (size_t)s->stride + (size_t)head * hs, s->stride,
+                     r->a.cosine + at, r->a.sine + at, to - from, (int)hs);
+}
 
 /* Rotate all my heads of x[rows, stride]; row i has the angles of row i. */
 static void rotate(const run *r, float *x, int stride, int rows)
 {
-    int hs = r->m->geometry.head_size;
-    for (int head = 0; r->m->geometry.rotary && head < r->m->heads.len; head++)
-        r->k->rotate(x + (size_t)head * (size_t)hs, stride, r->a.cosine, r->a.sine, rows, hs);
+    shared_rows s = {.r = r, .x = x, .stride = stride};
+    if (r->m->geometry.rotary) hands_share(rows, RUN_FEW, rotate_rows, &s);
+}
+
+/* x[rows, stride] as an operand. */
+static void narrow_rows(void *context, int thread, int from, int to)
+{
+    const shared_rows *s = context;
+    (void)thread;
+    s->r->k->operand((char *)s->out + (size_t)from * operand_bytes(s->r->k, s->stride),
+                     s->x + (size_t)from * (size_t)s->stride, to - from, s->stride);
+}
+
+static void gelu_rows(void *context, int thread, int from, int to)
+{
+    const shared_rows *s = context;
+    (void)thread;
+    s->r->k->gelu(s->x + (size_t)from * (size_t)s->stride, to - from, s->stride);
 }
 
 /* Keep only the asked ones of rows of `bytes`. Asks ascend, so rows only move towards the front. */
@@ -100,8 +134,8 @@ status layer_attention(run *r, int layer)
     else
         TRY(project_last(r, layer));
     if (run_narrow(r)) {
-        heads = r->a.h;
-        r->k->operand(heads, r->a.heads, r->rows, l->out.k);
+        shared_rows s = {.r = r, .x = r->a.heads, .out = heads = r->a.h, .stride = l->out.k};
+        hands_share(r->rows, RUN_FEW, narrow_rows, &s);
         run_lap(r, SECTION_ROWWISE);
     }
     return stream_join(r, heads, &l->out, l->gate1, l->out_bias, EV_SUM_ATTENTION);
@@ -112,7 +146,8 @@ static status spread_up(run *r, const weight *w)
 {
     TRY(run_spread(r, r->a.up, w, run_narrow(r) ? EPILOGUE_GELU : EPILOGUE_STORE));
     if (run_narrow(r)) return DID_OK;
-    r->k->gelu(r->a.up, r->rows, w->n);
+    shared_rows s = {.r = r, .x = r->a.up, .stride = w->n};
+    hands_share(r->rows, RUN_FEW, gelu_rows, &s);
     run_lap(r, SECTION_ROWWISE);
     return DID_OK;
 }

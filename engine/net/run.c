@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "clock.h"
+#include "hands.h"
 
 #define DIMENSIONS(m)                                                                        \
     int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
@@ -67,18 +68,36 @@ bool run_narrow(const run *r)
     return r->k->precision == PRECISION_BF16;
 }
 
+typedef struct norming {
+    const run    *r;
+    const affine *a;
+} norming;
+
 /* In bf16 a few rows at a time, so that they are still near when they are rounded. */
+static void norm_rows(void *context, int thread, int from, int to)
+{
+    const norming *n = context;
+    const run     *r = n->r;
+    const affine  *a = n->a;
+    size_t         d = (size_t)r->m->geometry.d_model;
+    (void)thread;
+    if (!run_narrow(r)) {
+        r->k->norm(r->a.h + (size_t)from * d, r->a.x + (size_t)from * d, a->scale, a->shift,
+                   to - from, (int)d);
+        return;
+    }
+    float *near = r->a.part + (size_t)from * d;
+    for (int i = from; i < to; i += RUN_FEW) {
+        int some = to - i < RUN_FEW ? to - i : RUN_FEW;
+        r->k->norm(near, r->a.x + (size_t)i * d, a->scale, a->shift, some, (int)d);
+        r->k->operand((char *)r->a.h + (size_t)i * operand_bytes(r->k, (int)d), near, some, (int)d);
+    }
+}
+
 void run_norm(run *r, const affine *a)
 {
-    enum { FEW = 8 };
-    int    d = r->m->geometry.d_model;
-    size_t row = run_narrow(r) ? operand_bytes(r->k, d) : 0;
-    if (!run_narrow(r)) r->k->norm(r->a.h, r->a.x, a->scale, a->shift, r->rows, d);
-    for (int i = 0; row > 0 && i < r->rows; i += FEW) {
-        int some = r->rows - i < FEW ? r->rows - i : FEW;
-        r->k->norm(r->a.part, r->a.x + (size_t)i * (size_t)d, a->scale, a->shift, some, d);
-        r->k->operand((char *)r->a.h + (size_t)i * row, r->a.part, some, d);
-    }
+    norming n = {r, a};
+    hands_share(r->rows, RUN_FEW, norm_rows, &n);
     run_lap(r, SECTION_ROWWISE);
 }
 

@@ -22,6 +22,10 @@
     X(sine,   float,  T, half)                                         \
     X(logits, float,  HEAD_ROWS, words)         /* my vocabulary    */
 
+/* Rows that are worked through together where they should still be near for what comes next; and
+ * that no two threads share. */
+enum { RUN_FEW = 8 };
+
 typedef struct activations {
 #define X(name, type, rows, cols) type *name;
     ACTIVATIONS(X)

@@ -45,9 +45,11 @@ static void apply_one(float *out, const char *in, const weight *w, const shard *
     bool   narrow = w->kernels->precision == PRECISION_BF16;
     size_t each = narrow ? (size_t)w->kernels->left_bytes : sizeof(float);
     char  *mine = arena_take(scratch, (size_t)(rows + PANEL_MAX) * to);
-    for (int i = 0; i < rows; i++)
-        memcpy(mine + (size_t)i * to, in + (size_t)i * from + (size_t)s->first * each,
-               (size_t)s->whole.k * each);
+    for (int i = 0; i < rows; i++) {
+        size_t here = (size_t)s->whole.k * each;
+        memcpy(mine + (size_t)i * to, in + (size_t)i * from + (size_t)s->first * each, here);
+        memset(mine + (size_t)i * to + here, 0, to - here); /* an operand ends in zeros */
+    }
     if (narrow) linear_apply_narrow(out, mine, &s->whole, NULL, rows, EPILOGUE_STORE);
     else linear_apply(out, (float *)mine, &s->whole, rows);
     arena_release(scratch, mark);

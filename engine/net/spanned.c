@@ -1,10 +1,11 @@
 #include "spanned.h"
 
 #include "clock.h"
+#include "hands.h"
 #include "portion.h"
 
 /* So many queries between two looks at what travels. */
-enum { QUERIES = 192 };
+enum { QUERIES = 192, QUERIES_UNIT = 32 };
 
 static int tiles_of(const segment *g)
 {
@@ -98,6 +99,24 @@ status spanned_begin(spanned *s, const pass *p, const projections *in, const kvs
     return begin_one(s);
 }
 
+/* Queries of one head that threads share. */
+typedef struct queries {
+    const kernels   *k;
+    const key_tiles *keys;
+    float           *out;
+    const float     *q;
+    int              out_stride, q_stride, head_size;
+} queries;
+
+static void attend_queries(void *context, int thread, int from, int to)
+{
+    const queries *x = context;
+    (void)thread;
+    x->k->attend(x->out + (size_t)from * (size_t)x->out_stride, x->out_stride,
+                 x->q + (size_t)from * (size_t)x->q_stride, x->q_stride, to - from, x->keys,
+                 x->head_size);
+}
+
 /* One head of one segment, of which all tiles are here; `next` is the gather that is under way. */
 static status attend(spanned *s, float *out, const segment *g, int head, char *tiles, gather *next)
 {
@@ -111,10 +130,11 @@ static status attend(spanned *s, float *out, const segment *g, int head, char *t
     }
     key_tiles keys = {s->k_tile, s->v_tile, g->from / KEY_TILE, n, g->from, g->to};
     for (int done = 0; done < rows; done += QUERIES) {
-        int    some = rows - done < QUERIES ? rows - done : QUERIES;
-        size_t first = (size_t)(row + done);
-        s->k->attend(out + first * (size_t)stride + at, stride,
-                     in->q + first * (size_t)in->q_stride + at, in->q_stride, some, &keys, hs);
+        int     some = rows - done < QUERIES ? rows - done : QUERIES;
+        size_t  first = (size_t)(row + done);
+        queries q = {s->k, &keys, out + first * (size_t)stride + at,
+                     in->q + first * (size_t)in->q_stride + at, stride, in->q_stride, hs};
+        hands_share(some, QUERIES_UNIT, attend_queries, &q);
         TRY(gather_poll(next));
     }
     return DID_OK;

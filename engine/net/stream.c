@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "hands.h"
+
 /* Learned positions join the residual stream once, at its beginning. Models that have them are never
  * patched: they only score. */
 static void add_positions(run *r)
@@ -38,6 +40,20 @@ status stream_embed(run *r)
     return DID_OK;
 }
 
+typedef struct joining {
+    const run   *r;
+    const float *gate, *bias;
+} joining;
+
+static void join_rows(void *context, int thread, int from, int to)
+{
+    const joining *j = context;
+    size_t         d = (size_t)j->r->m->geometry.d_model;
+    (void)thread;
+    j->r->k->residual(j->r->a.x + (size_t)from * d, j->r->a.part + (size_t)from * d, j->gate,
+                      j->bias, to - from, (int)d);
+}
+
 /* One rank without a gate adds its rows where they arise, with the additions a sum of one part and
  * residual() would make. */
 status stream_join(run *r, float *in, const weight *w, const float *gate, const float *bias,
@@ -52,7 +68,8 @@ status stream_join(run *r, float *in, const weight *w, const float *gate, const 
     status s = linear_out(r->a.part, in, w, r->rows, r->at->workspace, r->at->row, e);
     run_lap_linear(r);
     TRY(s);
-    r->k->residual(r->a.x, r->a.part, gate, bias, r->rows, r->m->geometry.d_model);
+    joining j = {r, gate, bias};
+    hands_share(r->rows, RUN_FEW, join_rows, &j);
     run_lap(r, SECTION_ROWWISE);
     return DID_OK;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "hands.h"
+
 enum { BATCH = 32, DIGIT = 8, BINS = 1 << DIGIT, ROUNDS = 32 / DIGIT };
 
 /* What one rank tells the others about one row, step by step. */
@@ -62,6 +64,7 @@ typedef struct context {
     comm          *comm;
     void          *all;      /* gathered words of all parts, row after row of each */
     void          *word;     /* those of my slices */
+    int            round;    /* of the search for the threshold */
 } context;
 
 /* Unsigned integers in the order of the floats; both zeros are one. */
@@ -93,13 +96,25 @@ static peak_word my_peak(const context *c, const slice *w, const search *s)
     return (peak_word){peak, w->first + at};
 }
 
+/* What the threads share out: the words of my slices, each of which is about one slice of one row. */
+static void share_words(context *c, hands_work *work)
+{
+    hands_each(c->n_slices * c->n, work, c);
+}
+
+static void set_peak(void *shared, int thread, int m, int to)
+{
+    const context *c = shared;
+    (void)thread;
+    (void)to;
+    ((peak_word *)c->word)[m] = my_peak(c, &c->slice[m / c->n], &c->row[m % c->n]);
+}
+
 static status find_peaks(context *c)
 {
-    peak_word *mine = c->word, *all = c->all;
-    for (int j = 0; j < c->n_slices; j++)
-        for (int i = 0; i < c->n; i++)
-            mine[j * c->n + i] = my_peak(c, &c->slice[j], &c->row[i]);
-    TRY(exchange(c, sizeof *mine));
+    peak_word *all = c->all;
+    share_words(c, set_peak);
+    TRY(exchange(c, sizeof *all));
     for (int i = 0; i < c->n; i++) {
         peak_word best = all[i];
         for (int p = 1; p < c->parts; p++)
@@ -122,13 +137,20 @@ static mass_word my_mass(const context *c, const slice *w, const search *s, cons
     return mass;
 }
 
+static void set_mass(void *shared, int thread, int m, int to)
+{
+    const context *c = shared;
+    int            i = m % c->n;
+    (void)thread;
+    (void)to;
+    ((mass_word *)c->word)[m] = my_mass(c, &c->slice[m / c->n], &c->row[i], &c->asks[i]);
+}
+
 static status weigh(context *c)
 {
-    mass_word *mine = c->word, *all = c->all;
-    for (int j = 0; j < c->n_slices; j++)
-        for (int i = 0; i < c->n; i++)
-            mine[j * c->n + i] = my_mass(c, &c->slice[j], &c->row[i], &c->asks[i]);
-    TRY(exchange(c, sizeof *mine));
+    mass_word *all = c->all;
+    share_words(c, set_mass);
+    TRY(exchange(c, sizeof *all));
     for (int i = 0; i < c->n; i++) {
         search *s = &c->row[i];
         s->raw_total = s->total = 0;
@@ -182,16 +204,23 @@ static void descend(search *s, const double *all, int n, int i, int parts, int r
     s->prefix = s->prefix << DIGIT | (uint32_t)digit;
 }
 
+static void set_bins(void *shared, int thread, int m, int to)
+{
+    const context *c = shared;
+    const search  *s = &c->row[m % c->n];
+    (void)thread;
+    (void)to;
+    if (s->cut)
+        histogram((double *)c->word + (size_t)m * BINS, &c->slice[m / c->n], s, c->round);
+}
+
 static status find_threshold(context *c)
 {
     bool any = false;
     for (int i = 0; i < c->n; i++) any = any || c->row[i].cut;
     for (int round = 0; any && round < ROUNDS; round++) {
-        for (int j = 0; j < c->n_slices; j++)
-            for (int i = 0; i < c->n; i++)
-                if (c->row[i].cut)
-                    histogram((double *)c->word + (size_t)(j * c->n + i) * BINS, &c->slice[j],
-                              &c->row[i], round);
+        c->round = round;
+        share_words(c, set_bins);
         TRY(exchange(c, BINS * sizeof(double)));
         for (int i = 0; i < c->n; i++)
             if (c->row[i].cut)
@@ -245,13 +274,20 @@ static void lay_out(const context *c, search *s, const cut_word *all, int i)
     }
 }
 
+static void set_cut(void *shared, int thread, int m, int to)
+{
+    const context *c = shared;
+    (void)thread;
+    (void)to;
+    ((cut_word *)c->word)[m] = my_cut(&c->slice[m / c->n], &c->row[m % c->n]);
+}
+
 /* Sizes of the nucleus, and my parts of its distribution function. */
 static status measure(context *c)
 {
-    cut_word *mine = c->word, *all = c->all;
-    for (int j = 0; j < c->n_slices; j++)
-        for (int i = 0; i < c->n; i++) mine[j * c->n + i] = my_cut(&c->slice[j], &c->row[i]);
-    TRY(exchange(c, sizeof *mine));
+    cut_word *all = c->all;
+    share_words(c, set_cut);
+    TRY(exchange(c, sizeof *all));
     for (int i = 0; i < c->n; i++) {
         search *s = &c->row[i];
         double  above = 0;
@@ -311,12 +347,19 @@ static draw_word my_draw(const context *c, int j, int i)
     return look_up(w, s, &s->mine[j], a->uniform * s->kept_total);
 }
 
+static void set_draw(void *shared, int thread, int m, int to)
+{
+    const context *c = shared;
+    (void)thread;
+    (void)to;
+    ((draw_word *)c->word)[m] = my_draw(c, m / c->n, m % c->n);
+}
+
 static status pick(context *c)
 {
-    draw_word *mine = c->word, *all = c->all;
-    for (int j = 0; j < c->n_slices; j++)
-        for (int i = 0; i < c->n; i++) mine[j * c->n + i] = my_draw(c, j, i);
-    TRY(exchange(c, sizeof *mine));
+    draw_word *all = c->all;
+    share_words(c, set_draw);
+    TRY(exchange(c, sizeof *all));
     for (int i = 0; i < c->n; i++) {
         c->row[i].drawn = (draw_word){.token = -1};
         for (int p = 0; p < c->parts; p++)

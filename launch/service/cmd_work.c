@@ -74,10 +74,12 @@ static const option table[] = {
      .help = "positions of many documents that one pass takes together"},
     {"commit", 0, OPTION_CHOICE, "fused|separate", "fused", AT(set.commit),
      .help = "store a finished block in the pass that begins the next, or in one of its own"},
+    {"threads", 0, OPTION_COUNT, "COUNT", .silent = "OMP_NUM_THREADS, or as many as a rank has cores",
+     .min = 1, .max = 256, AT(set.threads), .help = "of a rank; they change no byte of any text"},
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(set.precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(set.kernels),
-     .help = "avx512, avx2 or ref, in bf16 also avx512bf16; without it DID_KERNELS, if set, says"},
+     .help = "avx512, avx2 or ref, in bf16 also amx, avx512bf16; without it DID_KERNELS, if set, says"},
     {"reproducible", 0, OPTION_FLAG, AT(set.reproducible), .help = SETTINGS_REPRODUCIBLE_HELP},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(set.weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
@@ -132,6 +134,7 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->precision = mine.precision;
     out->reproducible = mine.reproducible;
     out->kernels = mine.kernels;
+    out->threads = mine.threads;
     out->weights = mine.weights;
     out->quiet = mine.quiet;
     w->set = *out;
