@@ -327,6 +327,19 @@ static void sign(engine *e, const kernels *k)
                       (unsigned long long)e->models[i].hash);
 }
 
+/* The grid as the cost model sees it. */
+static cost_layout layout_of(const engine_settings *s, const comm *world)
+{
+    int depth = larger(s->depth, 1), rows = comm_size(world) / (s->tp * depth);
+    return (cost_layout){.rows = s->mesh_rows > 0 ? s->mesh_rows : rows,
+                         .cols = s->tp,
+                         .depth = depth,
+                         .span = larger(s->span, 1),
+                         .groups = 1,
+                         .mesh = s->mesh_rows > 0,
+                         .per_host = larger(s->per_host, 1)};
+}
+
 /* Cache, workspace and the scratch of decisions, out of one arena. */
 static status furnish(engine *e, const kernels *k)
 {
@@ -344,6 +357,11 @@ static status furnish(engine *e, const kernels *k)
     int       abreast = shape_of(s).span;
     *p = (pipeline){
         .models = e->models, .documents = abreast * s->documents, .team = e->grid.team};
+    /* Curves are of one thread, and of the usual sums. */
+    p->price = (cost_place){.machine = hands_count() > 1 || s->reproducible ? NULL : s->machine,
+                            .link = s->machine ? s->machine->link : (calibration_link){0},
+                            .layout = layout_of(s, e->grid.world),
+                            .precision = s->bf16};
     p->rules = (rules){.mask_id = g->mask_id,
                          .end_id = s->end_id,
                          .vocab = g->vocab,

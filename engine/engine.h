@@ -39,6 +39,8 @@ typedef struct engine_settings {
     bool        bf16;           /* weights, products and cache; else f32 */
     bool        reproducible;   /* the same bytes at every tp, which then is 1, 2, 4 or 8; no mesh */
     const char *kernels;        /* NULL = DID_KERNELS, or else the best for this CPU */
+    const struct calibration *machine; /* predicts what passes take; NULL: nothing does. Borrowed */
+    int         per_host;       /* ranks of a host, for that */
 } engine_settings;
 
 /* What one rank will hold, known before anything is loaded. Bytes. */
@@ -52,6 +54,8 @@ typedef struct engine_progress {
     int    drafting, refining;       /* documents in flight */
     double seconds_linear, seconds_attention, seconds_rowwise, seconds_draw, seconds_wire,
         seconds_wait, seconds_total;
+    /* Of all passes: by the clock, of the processor, and by the cost model. */
+    double seconds_passes, seconds_worked, seconds_predicted;
 } engine_progress;
 
 /* Where documents come from and go to. Called on the team's leader only, between passes, from the

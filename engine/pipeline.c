@@ -25,8 +25,13 @@ typedef struct flight {
 static status run_pass(pipeline *p)
 {
     const pass *now = &p->batch.pass;
+    double      since = clock_seconds(), worked = clock_work_seconds();
     p->place.model = &p->models[now->model];
     TRY(team_forward(p->batch.answers, &p->rows, now, &p->place));
+    p->progress.seconds_passes += clock_seconds() - since;
+    p->progress.seconds_worked += clock_work_seconds() - worked;
+    p->price.model = &p->place.model->geometry;
+    if (p->price.machine) p->progress.seconds_predicted += price_pass(&p->price, now);
     p->progress.passes++;
     p->progress.rows += now->n_rows;
     p->progress.segments += now->n_segments;

@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "engine.h"
 #include "forward.h"
+#include "price.h"
 #include "rules.h"
 #include "team.h"
 
@@ -17,6 +18,7 @@ typedef struct pipeline {
     const model     *models;
     forward_place    place;      /* its model is set for each pass */
     timing           timing;
+    cost_place       price;      /* of a team's passes; without a machine nothing is predicted */
     engine_progress  progress;
     int              documents;  /* in flight at most: so many slots on each row of the team */
     team             rows;

@@ -10,6 +10,7 @@
 #include "door.h"
 #include "ending.h"
 #include "engine.h"
+#include "foresight.h"
 #include "frontend.h"
 #include "host.h"
 #include "interrupt.h"
@@ -44,6 +45,7 @@ typedef struct run {
     decision                 plan;
     budget                   budget;
     engine_settings          wanted;
+    foresight                foresight;
     engine                  *engine;
     record_rules             rules;
     FILE                    *terminal; /* rank 0; NULL where there is none */
@@ -197,6 +199,11 @@ static ending prepare(run *r)
     s = comm_broadcast(r->world, &r->plan, sizeof r->plan, 0, EV_SETUP);
     if ((end = ending_agree(r->world, s, END_PEER)) != END_DONE) return end;
     engine_settings_fill(&r->wanted, r->set, &r->plan);
+    s = foresight_share(&r->foresight, r->set->calibration, r->set->kernels, r->set->precision == 1,
+                        r->world);
+    if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
+    r->wanted.machine = r->foresight.found ? &r->foresight.machine : NULL;
+    r->wanted.per_host = r->foresight.per_host;
     budget_say(&r->wanted, &r->plan.need, &r->budget, comm_size(r->world));
     return END_DONE;
 }

@@ -8,6 +8,7 @@
 #include "cmd_cancel.h"
 #include "cmd_generate.h"
 #include "cmd_keys.h"
+#include "cmd_plan.h"
 #include "cmd_refine.h"
 #include "cmd_results.h"
 #include "cmd_score.h"
@@ -25,6 +26,7 @@
 #include "manual.h"
 #include "nearest.h"
 #include "options.h"
+#include "plan_settings.h"
 #include "refine_settings.h"
 #include "roff.h"
 #include "score_settings.h"
@@ -50,6 +52,7 @@ static const command commands[] = {{&settings_table, cmd_generate},
                                    {&cmd_keys_table, cmd_keys},
                                    {&score_settings_table, cmd_score},
                                    {&sweep_settings_table, cmd_sweep},
+                                   {&plan_settings_table, cmd_plan},
                                    {&cmd_fsck_table, cmd_fsck}};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

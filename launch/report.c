@@ -101,7 +101,8 @@ static double ratio(double a, double b)
 /* Rows count once: their leaders speak for them. */
 static void print_counts(FILE *out, const sheet *all, int ranks)
 {
-    double passes = 0, rows = 0, drawn = 0, nfe = 0, commits = 0;
+    double passes = 0, rows = 0, drawn = 0, nfe = 0, commits = 0, took = 0;
+    double worked = 0, predicted = 0;
     int    leaders = 0;
     for (int r = 0; r < ranks; r++) {
         const engine_progress *p = &all[r].mine.totals;
@@ -112,6 +113,9 @@ static void print_counts(FILE *out, const sheet *all, int ranks)
         drawn += (double)p->drawn;
         nfe += (double)p->nfe;
         commits += (double)p->commits;
+        took += p->seconds_passes;
+        worked += p->seconds_worked;
+        predicted += p->seconds_predicted;
     }
     const report *first = &all[0].mine;
     fprintf(out, "\nDocuments %d in %.3f s on %d row%s of %d rank%s\n", first->documents,
@@ -122,6 +126,11 @@ static void print_counts(FILE *out, const sheet *all, int ranks)
     fprintf(out, "Passes    %.0f, %.1f rows per pass, %.2f tokens per pass\n", passes,
             ratio(rows, passes), ratio(drawn, passes));
     fprintf(out, "NFE       %.0f, commit segments %.0f\n", nfe, commits);
+    if (predicted > 0 && passes > 0)
+        fprintf(out,
+                "Pass time %.2f ms, %.2f ms of the processor; predicted %.2f ms, %+.1f %% and "
+                "%+.1f %%\n", 1e3 * took / passes, 1e3 * worked / passes, 1e3 * predicted / passes,
+                100 * (predicted / took - 1), 100 * (predicted / worked - 1));
 }
 
 static double event_count(const sheet *s, int e)

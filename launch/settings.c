@@ -112,6 +112,11 @@ static const option table[] = {
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),
      .help = "avx512, avx2 or ref, in bf16 also amx, avx512bf16; without it DID_KERNELS, if set, says"},
     {"reproducible", 0, OPTION_FLAG, AT(reproducible), .help = SETTINGS_REPRODUCIBLE_HELP},
+    {"calibration", 0, OPTION_TEXT, "FILE",
+     .silent = "DID_CALIBRATION, or ~/.config/did/calibration.json where there is one",
+     AT(calibration),
+     .help = "what did bench calibrate wrote here: a run of one thread a rank then says what its "
+             "passes should have taken"},
     {"weights", 0, OPTION_CHOICE, "folded|unfolded", "folded", AT(weights),
      .help = "fold the constant conditioning into the weights, or compute it as published"},
     {"stall", 0, OPTION_REAL, "SECONDS", "600", .max = 1e6, AT(stall_s),

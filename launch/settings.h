@@ -32,7 +32,7 @@ typedef struct settings {
 
     int         tp, layout, documents, pass_rows, commit, weights, precision, threads;
     bool        reproducible;
-    const char *kernels;
+    const char *kernels, *calibration;
     double      maxh, stall_s;
 
     bool        refining; /* `did refine`: the input holds texts */
