@@ -4,7 +4,7 @@
 # checkpoint and begins anew. $DID is the program, $DID_TEST_MODELS the models.
 set -u
 length=128 steps=64 ranks=3
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=32 steps=24 ranks=2
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=64 steps=600 ranks=2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 did=${DID:?DID must name the program}
 model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
@@ -40,6 +40,7 @@ until_is() {
     local n
     for n in $(seq 600); do
         [ "$(state "$1" "$2")" -ge 1 ] && return
+        [ "$(state "$1" done)" -ge 1 ] && break # too late to tell anything
         sleep 0.05
     done
     complain "job $1: never $2"
