@@ -7,6 +7,7 @@
 
 #include "binding.h"
 #include "candidates.h"
+#include "curve.h"
 #include "ending.h"
 
 enum { NAME = 64, SENTENCE = 320 };
@@ -237,8 +238,19 @@ static status print_json(const candidates *c, const plan_settings *s)
     return lost ? status_fail(DID_ENOMEM, "no memory for a plan") : DID_OK;
 }
 
+static ending run_curve(const plan_settings *s)
+{
+    status good = curve_print(s);
+    if (good == DID_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        good = status_fail(DID_EIO, "the curve could not be written");
+    if (good == DID_OK) return END_DONE;
+    ending_explain();
+    return ending_of(good, good == DID_EINVAL ? END_USAGE : END_MODEL);
+}
+
 static ending run(const plan_settings *s)
 {
+    if (s->curve) return run_curve(s);
     ending      end = END_DONE;
     candidates *c = malloc(sizeof *c);
     status      good = c ? candidates_find(c, s) : status_fail(DID_ENOMEM, "no memory for a plan");

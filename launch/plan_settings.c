@@ -43,6 +43,9 @@ static const option table[] = {
      .help = "for a set that was not calibrated no times are predicted"},
 
     {.help = "What is shown"},
+    {"curve", 0, OPTION_COUNT, "HOSTS", .silent = "the grids of --ranks", .min = 1, .max = 1024,
+     AT(curve),
+     .help = "instead, how the job would scale to so many hosts of --ranks-per-node ranks: predicted"},
     {"json", 0, OPTION_FLAG, AT(json), .help = "one JSON object"},
 };
 
@@ -90,6 +93,11 @@ status plan_settings_read(plan_settings *out, options **said, int argc, char *co
     if (out->model == NULL)
         return status_fail(DID_EINVAL, "--model is missing: name a checkpoint directory");
     if (out->link) TRY(plan_settings_link(&out->wire, out->link));
+    if (out->curve && out->json)
+        return status_fail(DID_EINVAL, "--curve and --json exclude each other");
+    if (out->curve && (double)out->documents * out->curve > 1e9)
+        return status_fail(DID_EINVAL, "--curve %d --documents %d: more than 1e9 documents in all",
+                           out->curve, out->documents);
     if (out->per_host == 0 || out->per_host > out->ranks) out->per_host = out->ranks;
     return DID_OK;
 }

@@ -10,7 +10,7 @@
 
 typedef struct plan_settings {
     const char *model, *link, *stages, *calibration, *kernels, *refine_window;
-    int         ranks, per_host, documents, in_flight, length, pass_rows, precision;
+    int         curve, ranks, per_host, documents, in_flight, length, pass_rows, precision;
     double      memory_gb;
     bool        json;
     calibration_link wire; /* what --link says; measured is false where it is silent */

@@ -57,6 +57,13 @@ PY
 grep -q '^Uneven: 4 of 4 heads.*2 of 7 documents on one team' "$work/shown" || complain "$(grep Uneven "$work/shown")"
 grep -q '^Binding: mpirun --map-by' "$work/shown" || complain "no word about binding"
 
+# Rows on other hosts do not meet: with documents for all of them they lose nothing.
+"$DID" plan --model "$model" --calibration "$work/machine.json" --curve 1024 --ranks 2 --documents 64 \
+    >"$work/shown" 2>"$work/said" || complain "no curve: $(cat "$work/said")"
+[ "$(grep -c ' predicted$' "$work/shown")" = 11 ] || complain "a curve of other points: $(cat "$work/shown")"
+awk '/^ *1024 .* predicted$/ { sound = $7 > 99 && $10 < $7 } END { exit !sound }' "$work/shown" ||
+    complain "the curve ends with $(tail -n 1 "$work/shown")"
+
 # What the plan says is what a run says, and what it then holds.
 agree() {
     local ranks=$1 tp=$2
@@ -111,6 +118,7 @@ head -c 700 "$work/machine.json" >"$work/short.json"
 refused 2 '\-\-model is missing' plan --ranks 4
 refused 2 'expected a rate like' plan --model "$model" --link fast
 refused 2 'expected a rate like' plan --model "$model" --link 1Gbit/s:
+refused 2 'there is no calibration' plan --model "$model" --curve 4
 refused 4 'cannot open' plan --model "$work/no"
 refused 2 'is damaged' generate --model "$model" -n 1 --calibration "$work/damaged.json"
 refused 2 'cannot open' generate --model "$model" -n 1 --calibration "$work/none.json"
