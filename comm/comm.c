@@ -12,8 +12,8 @@
 #include "communicator.h"
 
 /* Larger transfers are cut into pieces of this many bytes: MPI counts and displacements are ints.
- * The cut is far below 2^31 because it costs nothing there and bounds the scratch of a sum. */
-enum { CUT = 1 << 24, CUT_FLOATS = CUT / (int)sizeof(float), SENTENCE = 1024 };
+ * The cut is far below 2^31 because it costs nothing there. */
+enum { CUT = 1 << 24, SENTENCE = 1024 };
 
 /* What MPI answered, as a status and a sentence. `rank` is -1 before anybody has one. */
 static status answer(int code, event e, int rank)
@@ -81,10 +81,9 @@ status communicator_leave(comm *c, event e, int code)
 static comm *comm_make(int size)
 {
     size_t n = (size_t)size;
-    comm  *c = calloc(1, sizeof *c + n * (sizeof c->part[0] + 4 * sizeof c->table[0]));
+    comm  *c = calloc(1, sizeof *c + 2 * n * sizeof c->table[0]);
     if (!c) return NULL;
     c->mpi = MPI_COMM_NULL;
-    c->table = (int *)(c->part + size);
     return c;
 }
 
@@ -210,29 +209,23 @@ void comm_close(comm **c)
 {
     if (!*c) return;
     shared_close(&(*c)->shared);
+    transit_close(&(*c)->transit);
     MPI_Comm_free(&(*c)->mpi);
     arena_close(&(*c)->scratch);
     free(*c);
     *c = NULL;
 }
 
-/* My slice of a piece of `n` floats: every rank adds about an equal part of it. */
-static size_t slice_at(size_t n, int r, int size)
-{
-    return n / (size_t)size * (size_t)r + n % (size_t)size * (size_t)r / (size_t)size;
-}
-
 size_t comm_sum_bytes(int size, size_t n)
 {
-    if (size == 1) return 0;
-    size_t piece = n < CUT_FLOATS ? n : CUT_FLOATS;
-    size_t slice = (piece + (size_t)size - 1) / (size_t)size;
-    return arena_round(slice * (size_t)size * sizeof(float));
+    return arena_round(transit_bytes(size, n));
 }
 
 status comm_reserve(comm *c, size_t n)
 {
     size_t bytes = comm_sum_bytes(c->size, n);
+    if (!c->transit) c->transit = transit_open(c->mpi, c->rank, c->size);
+    if (!c->transit) return status_fail(DID_ENOMEM, "no memory for sums of %d ranks", c->size);
     if (bytes > c->scratch.size) {
         arena_close(&c->scratch);
         c->reserve = 0;
@@ -355,38 +348,43 @@ status comm_exchange(comm *c, float *in, const int *in_count, const float *out,
                                             in_start, MPI_FLOAT, c->mpi));
 }
 
-/* Exchange slices, add mine in rank order, give the result back. Each element is the same chain of
- * f32 additions wherever it stands, so its bits depend on nothing but the ranks' values. */
-static int sum_piece(comm *c, float *x, size_t n)
+/* In memory that all share there is no wire, but the numbers are those of one. */
+static int sum_here(comm *c, float *x, size_t n)
 {
-    int  p = c->size;
-    int *counts = c->table, *starts = counts + p;              /* where x is cut */
-    int *in_counts = counts + 2 * p, *in_starts = counts + 3 * p; /* my slice, from everybody */
-    int  mine = (int)(slice_at(n, c->rank + 1, p) - slice_at(n, c->rank, p));
-    for (int r = 0; r < p; r++) {
-        starts[r] = (int)slice_at(n, r, p);
-        counts[r] = (int)slice_at(n, r + 1, p) - starts[r];
-        in_counts[r] = mine;
-        in_starts[r] = r * mine;
-    }
-    float *in = (float *)c->scratch.base, *sum = x + starts[c->rank];
-    int    code = MPI_Alltoallv(x, counts, starts, MPI_FLOAT, in, in_counts, in_starts, MPI_FLOAT,
-                                c->mpi);
-    if (code != MPI_SUCCESS) return code;
-    for (int r = 0; r < p; r++) c->part[r] = in + in_starts[r];
-    addition_all(sum, c->part, p, 0, (size_t)mine, c->pairs);
-    return MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, counts, starts, MPI_FLOAT, c->mpi);
+    if (c->narrow) transit_round(x, n);
+    int code = shared_sum(c->shared, x, n, c->pairs);
+    if (c->narrow) transit_round(x, n);
+    return code;
+}
+
+static transit_kind carried(const comm *c)
+{
+    return (transit_kind){.narrow = c->narrow, .pairs = c->pairs};
+}
+
+/* Until the sum on its way has arrived. */
+static int arrive(comm *c)
+{
+    bool done = false;
+    int  code = MPI_SUCCESS;
+    while (!done && code == MPI_SUCCESS) code = transit_poll(c->transit, &done);
+    return code;
 }
 
 status comm_sum(comm *c, float *x, size_t n, event e)
 {
     if (c->size == 1) return DID_OK;
     assert(n <= c->reserve);
-    TRY(communicator_enter(c, e, n * sizeof *x, false));
-    int code = c->shared ? shared_sum(c->shared, x, n, c->pairs) : MPI_SUCCESS;
-    for (size_t at = 0; !c->shared && at < n && code == MPI_SUCCESS; at += CUT_FLOATS)
-        code = sum_piece(c, x + at, n - at < CUT_FLOATS ? n - at : CUT_FLOATS);
+    TRY(communicator_enter(c, e, n * (c->narrow ? sizeof *x / 2 : sizeof *x), false));
+    int code = c->shared ? sum_here(c, x, n)
+                         : transit_begin(c->transit, x, n, carried(c), c->scratch.base);
+    if (code == MPI_SUCCESS && !c->shared) code = arrive(c);
     return communicator_leave(c, e, code);
+}
+
+void comm_narrow(comm *c)
+{
+    c->narrow = true;
 }
 
 status comm_barrier(comm *c, event e)

@@ -61,6 +61,11 @@ bool comm_shares(const comm *c);
  * is a power of two, at most ADDITION_PARTS_MAX. Called alike by all ranks of `c`. Local. */
 void comm_pair(comm *c);
 
+/* From here on sums have the numbers of a wire that carries bf16: what ranks bring is rounded to it, and
+ * so is each sum, while additions stay in f32. Messages have half the bytes; in shared memory nothing
+ * is saved, but the bits are the same. All ranks of `c` alike. Local. */
+void comm_narrow(comm *c);
+
 /* The worst status of all ranks becomes everybody's, and with it the sentence of the lowest rank
  * that brought it (prefixed "rank 3: " when it is not rank 0). Collective. */
 status comm_agree(comm *c, status mine);

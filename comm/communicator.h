@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "comm.h"
 #include "shared.h"
+#include "transit.h"
 
 struct comm {
     MPI_Comm mpi;
@@ -15,8 +16,9 @@ struct comm {
     arena    scratch;
     shared  *shared;   /* memory of all ranks, where sums go through it; NULL: messages */
     bool     pairs;    /* sums are added in pairs, else in rank order */
-    int     *table;    /* counts and displacements of a sum: four rows of `size` */
-    const float *part[]; /* [size] what is added: scratch of a sum */
+    transit *transit;  /* the sum on its way in messages; NULL before there is a reserve */
+    bool     narrow;   /* sums travel as bf16 */
+    int      table[];  /* displacements of an exchange: two rows of `size` */
 };
 
 /* Every collective passes here on its way in and, when that went well, out with what MPI answered.

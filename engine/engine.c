@@ -314,7 +314,8 @@ static void sign(engine *e, const kernels *k)
         snprintf(set, sizeof set, "%s on %s beside %s", k->name, kernels_blas(),
                  kernels_available()[0]);
     char layout[160];
-    snprintf(layout, sizeof layout, "tp=%d", e->settings.tp);
+    bool narrow = e->settings.narrow_wire && e->settings.tp > 1; /* one rank sends nothing */
+    snprintf(layout, sizeof layout, "tp=%d%s", e->settings.tp, narrow ? " wire=bf16" : "");
     if (e->settings.reproducible) snprintf(layout, sizeof layout, "reproducible/%d", SHARDS);
     if (e->settings.mesh_rows > 0)
         snprintf(layout, sizeof layout, "layout=2d %dx%d on %s", e->settings.mesh_rows,
@@ -452,6 +453,7 @@ static status open_all(engine *e, comm *world)
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
     TRY(comm_agree(world, comm_share(e->grid.row)));
     if (s->reproducible) comm_pair(e->grid.row);
+    if (s->narrow_wire) comm_narrow(e->grid.row);
     TRY(identify(e, world));
     sign(e, k);
     log_say("engine", "%s", e->signature);

@@ -38,6 +38,7 @@ typedef struct engine_settings {
     bool        folded;         /* conditioning folded into the weights (the normal way) */
     bool        bf16;           /* weights, products and cache; else f32 */
     bool        reproducible;   /* the same bytes at every tp, which then is 1, 2, 4 or 8; no mesh */
+    bool        narrow_wire;    /* sums of a row travel as bf16; not on a mesh */
     const char *kernels;        /* NULL = DID_KERNELS, or else the best for this CPU */
     const struct calibration *machine; /* predicts what passes take; NULL: nothing does. Borrowed */
     int         per_host;       /* ranks of a host, for that */
@@ -111,7 +112,7 @@ engine_progress  engine_totals(const engine *e);         /* this rank's. Local. 
 engine_memory    engine_bytes(const engine *e);          /* as planned for this rank. Local. */
 
 /* Everything a document's bytes depend on besides itself: model hashes, engine version, precision,
- * Q and layout, kernel set, BLAS core. One line, borrowed. Local. */
+ * Q, layout and wire, kernel set, BLAS core. One line, borrowed. Local. */
 const char *engine_signature(const engine *e);
 
 #endif

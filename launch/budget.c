@@ -176,6 +176,9 @@ static status settle_grid(engine_settings *e, engine_memory *need, const budget 
         return status_fail(DID_EINVAL, "--refine-span %d with --layout 2d: there all ranks are one "
                            "row, and every document lies on all of them; leave one of the two out",
                            settings_refine_span(s));
+    if (s->wire == 1)
+        return status_fail(DID_EINVAL, "--wire bf16 with --layout 2d: PBLAS sends f32 whatever is "
+                           "asked; leave one of the two out");
     TRY(grid_columns(&e->tp, s->tp, ranks));
     e->span = 1;
     e->mesh_rows = ranks / e->tp;
@@ -208,6 +211,9 @@ status budget_settle(engine_settings *e, engine_memory *need, const budget *b, c
 {
     if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
     int heads = heads_least(m), span = settings_refine_span(s);
+    if (s->reproducible && s->wire == 1)
+        return status_fail(DID_EINVAL, "--reproducible with --wire bf16: what crosses the wire is "
+                           "another number at every width; leave one of the two out");
     if (s->tp) TRY(tp_check(s->tp, ranks, heads, s->reproducible));
     if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {

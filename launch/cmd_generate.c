@@ -78,6 +78,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
                            .folded = s->weights == 0,
                            .bf16 = s->precision == 1,
                            .reproducible = s->reproducible,
+                           .narrow_wire = s->wire == 1,
                            .kernels = s->kernels,
                            .threads = s->threads};
     for (int i = 0; i < d->n_models; i++) e->model[i] = d->model[i];

@@ -107,6 +107,7 @@ static const option table[] = {
      .help = "store a finished block in the pass that begins the next, or in one of its own"},
     {"threads", 0, OPTION_COUNT, "COUNT", .silent = "OMP_NUM_THREADS, or as many as a rank has cores",
      .min = 1, .max = 256, AT(threads), .help = "of a rank; they change no byte of any text"},
+    {"wire", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(wire), .help = SETTINGS_WIRE_HELP},
     {"precision", 0, OPTION_CHOICE, "f32|bf16", "f32", AT(precision),
      .help = "of weights, their products and the cache; bf16 takes half the memory and is faster"},
     {"kernels", 0, OPTION_TEXT, "NAME", .silent = "the best for this processor", AT(kernels),

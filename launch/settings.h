@@ -30,7 +30,7 @@ typedef struct settings {
     double      reject_entropy;
     uint64_t    seed;
 
-    int         tp, layout, documents, pass_rows, commit, weights, precision, threads;
+    int         tp, layout, documents, pass_rows, commit, weights, wire, precision, threads;
     bool        reproducible;
     const char *kernels, *calibration;
     double      maxh, stall_s;
@@ -49,6 +49,10 @@ enum { SETTINGS_SPAN_MAX = 64 };
 #define SETTINGS_REPRODUCIBLE_HELP                                                                  \
     "the same bytes at --tp 1, 2, 4 and 8: products are cut and added alike at every width, which "  \
     "takes some more time; not with --layout 2d"
+
+#define SETTINGS_WIRE_HELP                                                                          \
+    "what the --tp ranks of a row send each other to be added; bf16 halves the bytes between hosts, " \
+    "while sums stay in f32; a document's bytes then depend on it"
 
 #define SETTINGS_SPAN_HELP                                                                          \
     "rows (groups of --tp ranks) that share every refinement of the whole: each evaluates its part " \

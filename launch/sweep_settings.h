@@ -12,7 +12,7 @@ typedef struct sweep_settings {
     const char *spec, *changes, *model, *scorer, *model_for, *tokenizer, *output;
     bool        trace, quiet;
     double      save_interval_s, maxh, stall_s, progress_interval_s;
-    int         tp, documents, pass_rows, precision, threads;
+    int         tp, documents, pass_rows, wire, precision, threads;
     const char *refine_window, *kernels, *options;
 } sweep_settings;
 

@@ -118,7 +118,7 @@ only() {
              "${sources[@]}")
 }
 # Two headers are for the files of that room alone: no other finds <mpi.h>, as was seen above.
-only '[<"]mpi\.h' 'comm/([a-z_]+\.c|communicator\.h|shared\.h)$'
+only '[<"]mpi\.h' 'comm/([a-z_]+\.c|communicator\.h|shared\.h|transit\.h)$'
 only '[<"]zmq[a-z_]*\.h' 'comm/(socket|zap)\.c$'
 only '[<"]([a-z0-9]*intrin|arm_neon|cpuid|cblas|openblas_config)\.h' 'engine/kernels/'
 only '[<"]pcre2\.h' 'engine/[a-z_]+\.c$'
