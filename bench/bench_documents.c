@@ -165,7 +165,7 @@ static status take(documents *b, int in_flight)
         add_speed(line, b, &m, n);
         add_counts(line, b, &from, &to, m.samples, m.median);
         snprintf(name, sizeof name, "%d %d", b->kind.n_stages, in_flight);
-        rival_tell(b->rival, line, b->kernels->precision, name, m.median);
+        rival_tell(b->rival, line, b->kernels->precision, false, name, m.median);
     }
     table_line(b->on->table, line);
     return DID_OK;

@@ -87,7 +87,7 @@ static status time_exercise(tour *t, exercise *x)
     if (!v.wrong) {
         add_speed(line, x, &m, &on->peaks);
         snprintf(name, sizeof name, "%s %s %d", x->op, x->shape, x->rows);
-        rival_tell(&t->rival, line, t->set->precision, name, m.median);
+        rival_tell(&t->rival, line, t->set->precision, false, name, m.median);
     }
     table_line(on->table, line);
     return DID_OK;

@@ -7,6 +7,7 @@
 #include "company.h"
 #include "hands.h"
 #include "rival.h"
+#include "shards.h"
 #include "source.h"
 
 static const column columns[] = {
@@ -30,6 +31,7 @@ typedef struct passes {
     const ground  *on;
     const kernels *kernels;
     rival         *rival;
+    bool           fixed;  /* as in a reproducible run */
     grid           grid;
     source         source;
     stand          fast, oracle;
@@ -70,8 +72,11 @@ static void measure_sizes(passes *p)
     p->size.rows = COMPANY_STRANGERS + (draft > whole ? draft : whole);
     p->size.slots = documents;
     p->size.length = largest(&context) > whole ? largest(&context) : whole;
-    p->oracle_size = (stand_size){
-        .rows = whole > 2 * k->block ? whole : 2 * k->block, .slots = 1, .length = p->size.length};
+    p->size.fixed = p->fixed;
+    p->oracle_size = (stand_size){.rows = whole > 2 * k->block ? whole : 2 * k->block,
+                                  .slots = 1,
+                                  .length = p->size.length,
+                                  .fixed = p->fixed};
 }
 
 status bench_passes_check(const knobs *k, int ranks)
@@ -90,6 +95,8 @@ status bench_passes_check(const knobs *k, int ranks)
             return status_fail(DID_EINVAL,
                                "--refine: found %d, expected at least the %d rows wanted",
                                refine.at[i], k->wanted);
+    if (k->reproducible && SHARDS % k->tp)
+        return status_fail(DID_EINVAL, "--reproducible --tp %d: expected 1, 2, 4 or 8", k->tp);
     return rival_check(k);
 }
 
@@ -172,6 +179,7 @@ static json_t *line_of(const passes *p, const scene *s, const verdict *v)
     json_object_set_new(line, "model", json_string(p->source.name));
     json_object_set_new(line, "precision", json_string(rival_name(p->kernels->precision)));
     json_object_set_new(line, "set", json_string(p->kernels->name));
+    json_object_set_new(line, "reproducible", json_boolean(p->fixed));
     json_object_set_new(line, "tp", json_integer(p->grid.shape.cols));
     json_object_set_new(line, "groups", json_integer(p->grid.teams));
     json_object_set_new(line, "threads", json_integer(p->on->knobs->threads));
@@ -210,7 +218,7 @@ static status take(passes *p, scene_kind kind, int documents, int context)
     if (!v.wrong && k->threads > 1)
         json_object_set_new(line, "thread_ratio", json_real(alone.median / m.median));
     snprintf(name, sizeof name, "%s %d %d", scene_name(kind), documents, context);
-    if (!v.wrong) rival_tell(p->rival, line, p->kernels->precision, name, m.median);
+    if (!v.wrong) rival_tell(p->rival, line, p->kernels->precision, p->fixed, name, m.median);
     table_line(p->on->table, line);
     return all;
 }
@@ -258,6 +266,7 @@ static status open_all(passes *p)
     TRY(comm_agree(world, open_here(p)));
     source_close(&p->source);
     TRY(comm_agree(world, comm_reserve(p->grid.row, stand_sum_floats(&p->fast, &p->size))));
+    if (p->fixed) comm_pair(p->grid.row);
     return comm_agree(world, comm_share(p->grid.row));
 }
 
@@ -271,18 +280,19 @@ static void close_all(passes *p)
     grid_close(&p->grid);
 }
 
-static status all_passes(const ground *on, const kernels *k, rival *r)
+static status all_passes(const ground *on, const kernels *k, bool fixed, rival *r)
 {
     char   title[256];
-    passes p = {.on = on, .kernels = k, .rival = r};
+    passes p = {.on = on, .kernels = k, .rival = r, .fixed = fixed};
     grid_shape shape = {1, 1, on->knobs->tp};
     TRY(grid_open(&p.grid, on->world, &shape));
     status s = open_all(&p);
     if (s == DID_OK) {
         snprintf(
             title, sizeof title,
-            "passes of %.60s, kernels %s, %s; %d group%s of %d rank%s; where the time goes in %%",
-            p.source.name, k->name, rival_name(k->precision), p.grid.teams,
+            "passes of %.60s, kernels %s, %s%s; %d group%s of %d rank%s; where the time goes in %%",
+            p.source.name, k->name, rival_name(k->precision), fixed ? ", reproducible" : "",
+            p.grid.teams,
             p.grid.teams > 1 ? "s" : "", p.grid.shape.cols, p.grid.shape.cols > 1 ? "s" : "");
         table_begin(on->table, title, columns, sizeof columns / sizeof *columns);
         s = all_scenes(&p);
@@ -297,7 +307,8 @@ status bench_passes(const ground *on)
     status s = hands_open(on->knobs->threads, on->world);
     for (precision p = PRECISION_F32; s == DID_OK && p <= PRECISION_BF16; p++) {
         const kernels *k = rival_set(on->knobs, p);
-        if (k) s = all_passes(on, k, &r);
+        for (int fixed = 0; s == DID_OK && k && fixed <= on->knobs->reproducible; fixed++)
+            s = all_passes(on, k, fixed, &r);
     }
     hands_use(1);
     return s;

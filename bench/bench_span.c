@@ -251,7 +251,7 @@ static void tell(spans *b)
             json_object_set_new(line, "work_times", json_real(work / busy.median));
             add_shares(line, &c->totals);
             snprintf(name, sizeof name, "span %d", c->span);
-            rival_tell(b->rival, line, b->kernels->precision, name, m.median);
+            rival_tell(b->rival, line, b->kernels->precision, false, name, m.median);
         }
         table_line(b->on->table, line);
     }

@@ -60,6 +60,9 @@ static const knob table[] = {
      "the best"},
     {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R, 0, 0, AT(precision),
      "f32, bf16, or both: then lines of bf16 say how many times as fast as f32 they are"},
+    {"reproducible", KNOB_FLAG, NULL, NULL, NULL, P, 0, 0, AT(reproducible),
+     "each pass as did generate --reproducible makes it too, and how many times as fast as f32 "
+     "without that it is"},
     {"only", KNOB_TEXT, "OP", NULL, NULL, K, 0, 0, AT(only),
      "one operation of the kernel table: linear, attend, norm, ..."},
     {"rows", KNOB_COUNTS, "LIST", "1,4,16,64,256,1024", "1,16", K, 1, 1 << 16, AT(rows),

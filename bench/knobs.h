@@ -29,7 +29,7 @@ typedef struct counts {
 
 typedef struct knobs {
     bench_kind  what;
-    bool        quick;
+    bool        quick, reproducible;
     const char *json, *geometry, *model, *kernels, *only, *output; /* NULL where nobody said */
     const char *precision;                                /* "f32", "bf16" or both, "f32,bf16" */
     int         tp, threads, seed, repeats, rotate_mb, block, wanted, length, steps, check, waves, pass_rows, each,

@@ -44,11 +44,11 @@ status rival_check(const knobs *k)
     return DID_OK;
 }
 
-void rival_tell(rival *r, json_t *line, precision p, const char *name, double seconds)
+void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name, double seconds)
 {
     int i = 0;
     while (i < r->n && strcmp(r->line[i].name, name)) i++;
-    if (p == PRECISION_BF16) {
+    if (p == PRECISION_BF16 || altered) {
         if (i < r->n)
             json_object_set_new(line, "ratio", json_real(r->line[i].seconds / seconds));
         return;

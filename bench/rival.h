@@ -27,8 +27,8 @@ const char *rival_name(precision p); /* "f32" */
 /* The set that is measured in this precision; NULL: none. Local. */
 const kernels *rival_set(const knobs *k, precision p);
 
-/* A line called `name` took `seconds`: f32 is remembered, bf16 has the quotient put in the line.
- * Local. */
-void rival_tell(rival *r, json_t *line, precision p, const char *name, double seconds);
+/* A line called `name` took `seconds`: f32 is remembered, bf16 has the quotient put in the line, and
+ * so has an `altered` f32. Local. */
+void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name, double seconds);
 
 #endif

@@ -23,7 +23,7 @@ size_t stand_bytes(const geometry *g, int tp, precision p, const stand_size *siz
 {
     model  m;
     size_t embedding;
-    model_split(&m, g, 0, tp);
+    (size->fixed ? model_split_fixed : model_split)(&m, g, 0, tp);
     model_choose(&m, p);
     kvcache c = cache_of(&m, size);
     return model_bytes(&m, true, &embedding) + cache_bytes(&c) + work_bytes(&m, size, tp);
@@ -33,7 +33,8 @@ status stand_open(stand *s, const char *dir, const geometry *g, const grid *on, 
                   const stand_size *size)
 {
     *s = (stand){0};
-    TRY(model_open(&s->model, dir, g, on->my_col, on->shape.cols, true, k));
+    TRY((size->fixed ? model_open_fixed : model_open)(&s->model, dir, g, on->my_col,
+                                                      on->shape.cols, true, k));
     s->cache = cache_of(&s->model, size);
     size_t bytes = cache_bytes(&s->cache);
     status all = arena_open(&s->memory, bytes + work_bytes(&s->model, size, on->shape.cols));

@@ -20,6 +20,7 @@ typedef struct stand_size {
     int rows;   /* of the largest pass */
     int slots;  /* of the cache */
     int length; /* positions of the longest document */
+    bool fixed; /* cut and added as in a reproducible run */
 } stand_size;
 
 /* Bytes of the first rank's stand, which are the most. Local. */

@@ -25,7 +25,8 @@ assert len(of("run")) == 1 and of("run")[0]["commit"] and "--quick" in of("run")
 assert any("gflops" in line for line in of("peak")) and any("gbs" in line for line in of("peak"))
 f32 = [line for line in of(sys.argv[2]) if line.get("precision") == "f32"]
 bf16 = [line for line in of(sys.argv[2]) if line.get("precision") == "bf16"]
-assert not any("ratio" in line for line in f32)
+assert not any("ratio" in line for line in f32 if not line.get("reproducible"))
+assert all(line["ratio"] > 0 for line in f32 if line.get("reproducible"))
 assert not f32 or all(line["ratio"] > 0 for line in bf16), bf16
 results = of(sys.argv[2])
 assert len(results) >= int(sys.argv[3]), f"{len(results)} lines"
@@ -45,7 +46,7 @@ bench kernel 6 "$DID" bench kernels --only linear --precision bf16
 bench pass 14 "$DID" bench passes
 bench documents 8 "$DID" bench documents --geometry 80x5x3x1003x96
 two=(mpirun -n 2 "$DID" bench)
-bench pass 7 "${two[@]}" passes --geometry 80x5x3x1003x96 --tp 2
+bench pass 28 "${two[@]}" passes --geometry 80x5x3x1003x96 --tp 2 --reproducible
 bench documents 4 "${two[@]}" documents --geometry 80x5x3x1003x96 --length 16
 bench sweep 2 "$DID" bench sweep --geometry 80x5x3x1003x96
 bench sweep 2 "${two[@]}" sweep --geometry 80x5x3x1003x96 --documents 8,16 --each 2
