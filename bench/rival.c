@@ -44,7 +44,8 @@ status rival_check(const knobs *k)
     return DID_OK;
 }
 
-void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name, double seconds)
+void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name,
+                double seconds)
 {
     int i = 0;
     while (i < r->n && strcmp(r->line[i].name, name)) i++;

@@ -29,6 +29,7 @@ const kernels *rival_set(const knobs *k, precision p);
 
 /* A line called `name` took `seconds`: f32 is remembered, bf16 has the quotient put in the line, and
  * so has an `altered` f32. Local. */
-void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name, double seconds);
+void rival_tell(rival *r, json_t *line, precision p, bool altered, const char *name,
+                double seconds);
 
 #endif

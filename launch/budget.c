@@ -218,7 +218,8 @@ status budget_settle(engine_settings *e, engine_memory *need, const budget *b, c
     if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {
         for (int q = 1; q <= ranks && q <= heads; q++) {
-            if (ranks % q || (s->tp && q != s->tp) || (s->reproducible && !engine_reproduces(q))) continue;
+            if (ranks % q || (s->tp && q != s->tp)) continue;
+            if (s->reproducible && !engine_reproduces(q)) continue;
             bool fit = false;
             e->tp = q;
             TRY(width_fits(e, need, b, s, m, ranks / q, n, round == 0 ? DOCUMENTS_WORTHWHILE : 1,

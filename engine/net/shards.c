@@ -18,7 +18,8 @@ span shards_of(int total, int unit, int r, int size)
 {
     assert(SHARDS % size == 0);
     int  each = SHARDS / size;
-    span first = shards_part(total, unit, r * each), last = shards_part(total, unit, (r + 1) * each - 1);
+    span first = shards_part(total, unit, r * each);
+    span last = shards_part(total, unit, (r + 1) * each - 1);
     return (span){first.first, last.first + last.len - first.first};
 }
 
