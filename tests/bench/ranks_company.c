@@ -25,8 +25,9 @@ static const kernels *best;
 
 enum { DOCUMENTS = 3, ROWS = 160 };
 
-static const stand_size SIZE = {ROWS + COMPANY_STRANGERS, DOCUMENTS, 160};
-static const stand_size ORACLE_SIZE = {ROWS, 1, 160};
+static const stand_size SIZE = {
+    .rows = ROWS + COMPANY_STRANGERS, .slots = DOCUMENTS, .length = 160};
+static const stand_size ORACLE_SIZE = {.rows = ROWS, .slots = 1, .length = 160};
 
 static int open_all(void **state)
 {
