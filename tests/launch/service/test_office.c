@@ -21,6 +21,9 @@ typedef struct fixture {
     atomic_bool     quit;
     status          outcome;
     office         *office;
+    double          lease_s;
+    int             documents; /* a client's quota, */
+    size_t          bytes;
 } fixture;
 
 static void *turn(void *context)
@@ -32,8 +35,8 @@ static void *turn(void *context)
 
 static void open_office(fixture *f)
 {
-    office_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = 0.6, .quota = {50, 1 << 20}, .jobs_max = 3,
-                       .message_max = 8 << 20};
+    office_settings s = {.state = f->state, .endpoint = f->endpoint, .lease_s = f->lease_s,
+                         .quota = {f->documents, f->bytes}, .jobs_max = 3, .message_max = 8 << 20};
     f->quit = false;
     if (office_open(&f->office, &s) != DID_OK) fail_msg("%s", status_message());
     assert_int_equal(pthread_create(&f->thread, NULL, turn, f), 0);
@@ -47,9 +50,12 @@ static void close_office(fixture *f)
     assert_int_equal(f->outcome, DID_OK);
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, double lease_s, int documents, size_t bytes)
 {
     fixture *f = calloc(1, sizeof *f);
+    f->lease_s = lease_s;
+    f->documents = documents;
+    f->bytes = bytes;
     strcpy(f->folder, "/tmp/did-office-XXXXXX");
     if (!mkdtemp(f->folder) || socket_context_open(&f->context) != DID_OK) return 1;
     snprintf(f->state, sizeof f->state, "%s/state", f->folder);
@@ -57,6 +63,17 @@ static int set_up(void **state)
     open_office(f);
     *state = f;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, 0.6, 50, 1 << 20);
+}
+
+/* Time and documents enough for a world that asks for too much. */
+static int set_up_wide(void **state)
+{
+    return set_up_with(state, 60, 3000, 64 << 20);
 }
 
 static int tear_down(void **state)
@@ -188,6 +205,42 @@ static void fair(void **state)
         snprintf(part, sizeof part, "work {\"serial\":%d,", small ? 41 + i / 2 : i < 6 ? 1 + i / 2 : i - 2);
         hears(s, part, "");
     }
+    socket_close(&s);
+}
+
+/* How many documents a world is handed now. */
+static int handed(socket *s)
+{
+    frame frames[SOCKET_FRAMES_MAX];
+    int   n = 1, work = 0;
+    while (n > 0) {
+        assert_int_equal(socket_recv(s, 1000, frames, &n), DID_OK);
+        work += n > 1 && frames[1].size == 4 && !memcmp(frames[1].data, "work", 4);
+    }
+    return work;
+}
+
+/* However much a world asks for, and however often, it holds no more than its credit; what it gives
+ * back it may have again. */
+static void credit(void **state)
+{
+    fixture *f = *state;
+    socket  *s = guest(f);
+    say(s, "submit", "{\"job\":\"large\",\"terms\":{}}", "{\"custom_id\":\"l\",\"n\":1100}", NULL);
+    hears(s, "taken", "\"added\":1100");
+    say(s, "hello", HELLO, NULL, NULL);
+    hears(s, "welcome", "");
+    int held = 0;
+    for (int again = 0; again < 3; again++) {
+        say(s, "ready", "{\"room\":4000}", NULL, NULL);
+        held += handed(s);
+    }
+    assert_int_equal(held, 1024);
+    say(s, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}", "{\"custom_id\":\"l\",\"sample\":0}",
+        NULL);
+    hears(s, "ack", "\"serial\":1");
+    say(s, "ready", "{\"room\":4000}", NULL, NULL);
+    assert_int_equal(handed(s), 1);
     socket_close(&s);
 }
 
@@ -386,10 +439,11 @@ static void addresses(void **state)
 int main(void)
 {
 #define WITH_OFFICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_WIDE(test) cmocka_unit_test_setup_teardown(test, set_up_wide, tear_down)
     const struct CMUnitTest tests[] = {WITH_OFFICE(worlds_and_clients), WITH_OFFICE(restarted),
                                        WITH_OFFICE(fair), WITH_OFFICE(late),
                                        WITH_OFFICE(long_passes), WITH_OFFICE(set_aside),
-                                       WITH_OFFICE(too_large),
+                                       WITH_OFFICE(too_large), WITH_WIDE(credit),
                                        WITH_OFFICE(nonsense), WITH_OFFICE(news),
                                        cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
