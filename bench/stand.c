@@ -69,6 +69,7 @@ forward_place stand_shallow(model *m, const stand *s, int layers)
     *m = s->model;
     m->layers += m->geometry.n_layers - layers;
     m->geometry.n_layers = layers;
+    m->held = (span){0, layers};
     at.model = m;
     return at;
 }

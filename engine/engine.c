@@ -172,10 +172,11 @@ static bool same_tokens(const geometry *g, const geometry *first)
     return g->vocab == first->vocab && g->mask_id == first->mask_id;
 }
 
-/* Configs of all models, split for rank `r` of a row, which may lie on a mesh; they must agree on
- * what a document is made of. */
-static status read_models(model *models, const engine_settings *s, int r, const mesh *on)
+/* Configs of all models, split for rank `r` of a row at `depth`, which may lie on a mesh; they must
+ * agree on what a document is made of. */
+static status read_models(model *models, const engine_settings *s, int r, int depth, const mesh *on)
 {
+    int depths = shape_of(s).depth;
     for (int i = 0; i < s->n_models; i++) {
         geometry        g;
         const geometry *first = &models[0].geometry;
@@ -193,6 +194,10 @@ static status read_models(model *models, const engine_settings *s, int r, const 
         if (s->mesh_rows == 0 && s->tp > g.n_heads)
             return status_fail(DID_EINVAL, "%s has %d heads, too few to split over %d ranks",
                                s->model[i], g.n_heads, s->tp);
+        if (depths > g.n_layers)
+            return status_fail(DID_EINVAL, "%s has %d layers, too few for a depth of %d",
+                               s->model[i], g.n_layers, depths);
+        model_deepen(&models[i], depth, depths);
     }
     return DID_OK;
 }
@@ -201,8 +206,12 @@ status engine_plan(engine_memory *out, const engine_settings *s)
 {
     model models[ENGINE_MODELS_MAX];
     mesh  on = {.rows = s->mesh_rows, .cols = s->tp};
-    TRY(read_models(models, s, 0, &on)); /* the first rank gets the larger parts */
-    *out = measure(s, models);
+    *out = (engine_memory){0};
+    for (int depth = 0; depth < shape_of(s).depth; depth++) {
+        TRY(read_models(models, s, 0, depth, &on)); /* the first rank gets the larger parts */
+        engine_memory here = measure(s, models);
+        if (here.total > out->total) *out = here;
+    }
     return DID_OK;
 }
 
@@ -404,8 +413,7 @@ static status open_here(engine *e, const kernels *k)
             TRY(model_open_mesh(&e->models[i], s->model[i], &g, &e->mesh, s->folded,
                                 rows_max(s, e->models)));
         else
-            TRY((s->reproducible ? model_open_fixed : model_open)(
-                &e->models[i], s->model[i], &g, e->grid.my_col, s->tp, s->folded, k));
+            TRY(model_open_split(&e->models[i], s->model[i], s->folded, k));
     }
     return furnish(e, k);
 }
@@ -444,7 +452,7 @@ static status open_all(engine *e, comm *world)
     const kernels *k = NULL;
     const engine_settings *s = &e->settings;
     if (s->mesh_rows > 0) TRY(mesh_open(&e->mesh, world, s->mesh_rows, s->tp));
-    TRY(comm_agree(world, read_models(e->models, s, e->grid.my_col, &e->mesh)));
+    TRY(comm_agree(world, read_models(e->models, s, e->grid.my_col, e->grid.my_depth, &e->mesh)));
     TRY(hands_open(s->threads, world));
     TRY(choose_kernels(&k, s, world));
     TRY(fit_to_reproduce(k, s));

@@ -66,20 +66,21 @@ static status head(loader *ld, model *m)
     source words = {.matrix = loader_find(ld, prefix, "linear.weight"),
                     .bias = loader_find(ld, prefix, "linear.bias"),
                     .n = m->geometry.vocab, .k = d, .parts = 1, .mine = m->vocab};
-    TRY(loader_input(ld, &m->head, &words));
-    return loader_rows(ld, loader_find(ld, "backbone", "vocab_embed.embedding"), m->vocab, d,
-                       m->embedding);
+    return loader_input(ld, &m->head, &words);
 }
 
 status bd3_load(loader *ld, model *m)
 {
     TRY(fold_condition(ld->c, ld->ck, &m->geometry));
-    for (int i = 0; i < m->geometry.n_layers; i++) {
+    for (int i = m->held.first; i < m->held.first + m->held.len; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "backbone.blocks.%d", i);
         TRY(fold_modulation(ld->mod, ld->ck, &m->geometry, ld->c, prefix, 6));
         TRY(attention(ld, m, i, prefix));
         TRY(mlp(ld, m, &m->layers[i], prefix));
     }
-    return head(ld, m);
+    if (model_ends(m)) TRY(head(ld, m));
+    if (!model_begins(m)) return DID_OK;
+    return loader_rows(ld, loader_find(ld, "backbone", "vocab_embed.embedding"), m->vocab,
+                       m->geometry.d_model, m->embedding);
 }

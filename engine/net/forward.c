@@ -48,7 +48,7 @@ static status transform(run *r, const pass *p, const forward_place *place)
     run_open(r, p, place);
     TRY(stream_embed(r));
     angles(r);
-    for (int i = 0; i < r->m->geometry.n_layers; i++) {
+    for (int i = r->m->held.first; i < r->m->held.first + r->m->held.len; i++) {
         TRY(layer_attention(r, i));
         TRY(layer_mlp(r, i));
     }

@@ -43,20 +43,27 @@ static status layer(loader *ld, model *m, int which, const char *prefix)
     return loader_array(ld, loader_find(ld, prefix, "mlp.c_proj.bias"), 0, d, l->down_bias);
 }
 
-status gpt2_load(loader *ld, model *m)
+static status head(loader *ld, model *m, const tensor *wte)
 {
-    int           d = m->geometry.d_model;
-    const tensor *wte = checkpoint_find(ld->ck, "wte.weight");
-    for (int i = 0; i < m->geometry.n_layers; i++) {
-        char prefix[32];
-        snprintf(prefix, sizeof prefix, "h.%d", i);
-        TRY(layer(ld, m, i, prefix));
-    }
+    int d = m->geometry.d_model;
     TRY(loader_vector(ld, checkpoint_find(ld->ck, "ln_f.weight"), 0, d, ld->scale));
     TRY(loader_vector(ld, checkpoint_find(ld->ck, "ln_f.bias"), 0, d, ld->shift));
     loader_norm(ld, &m->norm_final, d);
     source words = {.matrix = wte, .n = m->geometry.vocab, .k = d, .parts = 1, .mine = m->vocab};
-    TRY(loader_input(ld, &m->head, &words));
+    return loader_input(ld, &m->head, &words);
+}
+
+status gpt2_load(loader *ld, model *m)
+{
+    int           d = m->geometry.d_model;
+    const tensor *wte = checkpoint_find(ld->ck, "wte.weight");
+    for (int i = m->held.first; i < m->held.first + m->held.len; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "h.%d", i);
+        TRY(layer(ld, m, i, prefix));
+    }
+    if (model_ends(m)) TRY(head(ld, m, wte));
+    if (!model_begins(m)) return DID_OK;
     TRY(loader_rows(ld, wte, m->vocab, d, m->embedding));
     return loader_rows(ld, checkpoint_find(ld->ck, "wpe.weight"), (span){0, m->geometry.length}, d,
                        m->positions);

@@ -60,9 +60,10 @@ static status attend_all(run *r, const projections *in, int layer, double *waite
 {
     const model *m = r->m;
     spanned     *s = r->at->spanned;
-    attention_commit(r->p, in, layer, &m->kv, r->at->cache, r->k);
+    int          at = layer - m->held.first; /* in the cache */
+    attention_commit(r->p, in, at, &m->kv, r->at->cache, r->k);
     if (s) TRY(spanned_begin(s, r->p, in, &m->kv, r->at->workspace, r->k));
-    attention_apply(r->a.heads, r->p, in, layer, &m->kv, r->at->cache, r->at->workspace, r->k);
+    attention_apply(r->a.heads, r->p, in, at, &m->kv, r->at->cache, r->at->workspace, r->k);
     return s ? spanned_end(s, r->a.heads, waited) : DID_OK;
 }
 

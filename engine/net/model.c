@@ -16,6 +16,7 @@ void model_split(model *m, const geometry *g, int r, int size)
     m->heads = split_part(g->n_heads, 1, size, r);
     m->mlp = split_part(g->d_mlp, SPLIT_MLP, size, r);
     m->vocab = split_part(g->vocab, SPLIT_VOCAB, size, r);
+    m->held = (span){0, g->n_layers};
     m->kv = (kvshape){g->n_layers, m->heads.len, g->head_size, 0};
     model_choose(m, PRECISION_F32);
 }
@@ -26,8 +27,25 @@ void model_split_fixed(model *m, const geometry *g, int r, int size)
     m->heads = shards_of(g->n_heads, 1, r, size);
     m->mlp = shards_of(g->d_mlp, SPLIT_MLP, r, size);
     m->vocab = shards_of(g->vocab, SPLIT_VOCAB, r, size);
+    m->held = (span){0, g->n_layers};
     m->kv = (kvshape){g->n_layers, m->heads.len, g->head_size, 0};
     model_choose(m, PRECISION_F32);
+}
+
+void model_deepen(model *m, int depth, int depths)
+{
+    m->held = split_part(m->geometry.n_layers, 1, depths, depth);
+    m->kv.layers = m->held.len;
+}
+
+bool model_begins(const model *m)
+{
+    return m->held.first == 0;
+}
+
+bool model_ends(const model *m)
+{
+    return m->held.first + m->held.len == m->geometry.n_layers;
 }
 
 void model_choose(model *m, precision p)
@@ -251,16 +269,17 @@ static void carve_layer(carver *c, model *m, layer_weights *l, bool last, bool f
 
 static void carve_model(carver *c, model *m, bool folded)
 {
-    int    d = m->geometry.d_model;
+    int            d = m->geometry.d_model, n = m->geometry.n_layers;
     layer_weights  unused;
-    layer_weights *layers = carve(c, (size_t)m->geometry.n_layers * sizeof *layers);
+    layer_weights *layers = carve(c, (size_t)n * sizeof *layers);
     m->layers = layers;
-    for (int i = 0; i < m->geometry.n_layers; i++)
-        carve_layer(c, m, layers ? &layers[i] : &unused, i + 1 == m->geometry.n_layers, folded);
-    carve_weight(c, m, TILES_HEAD, &m->head, m->vocab.len, d, true);
-    if (!folded) carve_affine(c, &m->norm_final, d);
-    m->embedding = floats(c, m->vocab.len, d);
-    if (!m->geometry.rotary) m->positions = floats(c, m->geometry.length, d);
+    if (layers) memset(layers, 0, (size_t)n * sizeof *layers);
+    for (int i = m->held.first; i < m->held.first + m->held.len; i++)
+        carve_layer(c, m, layers ? &layers[i] : &unused, i + 1 == n, folded);
+    if (model_ends(m)) carve_weight(c, m, TILES_HEAD, &m->head, m->vocab.len, d, true);
+    if (model_ends(m) && !folded) carve_affine(c, &m->norm_final, d);
+    if (model_begins(m)) m->embedding = floats(c, m->vocab.len, d);
+    if (model_begins(m) && !m->geometry.rotary) m->positions = floats(c, m->geometry.length, d);
     m->inv_freq = carve(c, (size_t)m->geometry.head_size / 2 * sizeof *m->inv_freq);
 }
 
@@ -270,6 +289,7 @@ size_t model_bytes(const model *split, bool folded, size_t *embedding)
     carver count = {0};
     carve_model(&count, &m, folded);
     *embedding = arena_round((size_t)m.vocab.len * (size_t)m.geometry.d_model * sizeof(float));
+    if (!model_begins(&m)) *embedding = 0;
     return count.bytes;
 }
 
@@ -298,9 +318,9 @@ static void prepare_shards(weight *w, const kernels *k)
 /* Panels are tried out once per shape; layers share shapes. */
 static status prepare(model *m, const kernels *k)
 {
-    int     last = m->geometry.n_layers - 1;
-    weight *all[] = {&m->layers[0].qkv,  &m->layers[0].out, &m->layers[0].up,
-                     &m->layers[0].down, &m->last_q,        &m->last_kv, &m->head};
+    layer_weights *from = &m->layers[m->held.first];
+    weight        *all[] = {&from->qkv, &from->out,   &from->up, &from->down,
+                            &m->last_q, &m->last_kv, &m->head};
     size_t scratch_floats = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         size_t need = all[i]->n && all[i]->data ? panel_scratch_floats(all[i]->n, all[i]->k) : 0;
@@ -310,8 +330,8 @@ static status prepare(model *m, const kernels *k)
     if (!scratch) return status_fail(DID_ENOMEM, "no memory to try out the linear kernels");
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) linear_prepare(all[i], k, scratch);
     free(scratch);
-    for (int i = 1; i <= last; i++) {
-        layer_weights *from = &m->layers[0], *to = &m->layers[i];
+    for (int i = 1; i < m->held.len; i++) {
+        layer_weights *to = from + i;
         weight *pairs[][2] = {{&from->qkv, &to->qkv}, {&from->out, &to->out},
                               {&from->up, &to->up},   {&from->down, &to->down}};
         for (int w = 0; w < 4; w++) {
@@ -321,9 +341,9 @@ static status prepare(model *m, const kernels *k)
             pairs[w][1]->any_height = pairs[w][0]->any_height;
         }
     }
-    for (int i = 0; i <= last && m->shards > 0; i++) {
-        prepare_shards(&m->layers[i].out, k);
-        prepare_shards(&m->layers[i].down, k);
+    for (int i = 0; i < m->held.len && m->shards > 0; i++) {
+        prepare_shards(&from[i].out, k);
+        prepare_shards(&from[i].down, k);
     }
     return DID_OK;
 }
@@ -343,13 +363,12 @@ static status begin(model *m, checkpoint **ck, const char *dir, const geometry *
     return DID_OK;
 }
 
-/* A model that has been split. Local. */
-static status open_split(model *m, const char *dir, const geometry *g, bool folded,
-                         const kernels *k)
+status model_open_split(model *m, const char *dir, bool folded, const kernels *k)
 {
     checkpoint *ck = NULL;
+    geometry    g = m->geometry;
     model_choose(m, k->precision);
-    status s = begin(m, &ck, dir, g, folded);
+    status s = begin(m, &ck, dir, &g, folded);
     if (s == DID_OK) s = load(m, ck, folded, k);
     if (s == DID_OK) s = prepare(m, k);
     checkpoint_close(&ck);
@@ -361,14 +380,14 @@ status model_open(model *m, const char *dir, const geometry *g, int r, int size,
                   const kernels *k)
 {
     model_split(m, g, r, size);
-    return open_split(m, dir, g, folded, k);
+    return model_open_split(m, dir, folded, k);
 }
 
 status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                         const kernels *k)
 {
     model_split_fixed(m, g, r, size);
-    return open_split(m, dir, g, folded, k);
+    return model_open_split(m, dir, folded, k);
 }
 
 /* Describe every shape of weight. Local. */

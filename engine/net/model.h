@@ -46,15 +46,17 @@ typedef struct model {
     geometry     geometry;
     precision    precision;  /* of the weights; embeddings, norms and biases are f32 always */
     uint64_t     hash;       /* of the checkpoint's content */
+    span         held;       /* my layers: all of them, unless model_deepen */
     span         heads, mlp, vocab;  /* my parts */
     kvshape      kv;
-    const float *embedding;  /* [vocab.len, d_model] */
-    const float *positions;  /* [length, d_model] where positions are learned, else NULL */
-    layer_weights *layers;   /* [n_layers] */
+    const float *embedding;  /* [vocab.len, d_model]; with the first layer, else NULL */
+    const float *positions;  /* [length, d_model] where positions are learned, and with the first
+                              * layer, else NULL */
+    layer_weights *layers;   /* [n_layers], empty where they are not held */
     weight       last_q, last_kv;  /* the last layer's qkv in two, for wanted rows and for all; in bf16
                                     * they stand in place of the whole */
     affine       norm_final;
-    weight       head;       /* [vocab.len, d_model] */
+    weight       head;       /* [vocab.len, d_model]; it and what is named last with the last layer */
     double      *inv_freq;   /* [head_size / 2] */
     int          first_shard, shards; /* those of SHARDS that are mine; none: no reproducible run */
     const mesh  *mesh;      /* NULL: weights are split in one dimension, with heads and columns */
@@ -67,6 +69,14 @@ void model_split(model *m, const geometry *g, int r, int size);
 
 /* The same for a reproducible run: `size` divides SHARDS (shards.h). Local. */
 void model_split_fixed(model *m, const geometry *g, int r, int size);
+
+/* Hold only the layers of depth `depth` of `depths`, at most as many as there are layers, of a split
+ * model; the embedding goes with the first of all layers, the head with the last. Local. */
+void model_deepen(model *m, int depth, int depths);
+
+/* Is the first, the last of all layers mine? Local. */
+bool model_begins(const model *m);
+bool model_ends(const model *m);
 
 /* Have a split model's weights and cache in this precision. Local. */
 void model_choose(model *m, precision p);
@@ -101,6 +111,9 @@ status model_open(model *m, const char *dir, const geometry *g, int r, int size,
 /* The same for a reproducible run, whose kernels take panels of any height. Local. */
 status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                         const kernels *k);
+
+/* The same for a model that is split already, in whichever way. Local. */
+status model_open_split(model *m, const char *dir, bool folded, const kernels *k);
 
 /* The same on a mesh, in f32, for passes of up to `rows` rows. All ranks read panels of rows, and
  * blocks move to their place; which rows of a product may be used is found out by trying (places.h). Every rank gets

@@ -5,7 +5,7 @@
 
 #define DIMENSIONS(m)                                                                        \
     int d_model = (m)->geometry.d_model, mine = (m)->heads.len * (m)->geometry.head_size,    \
-        columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = (m)->vocab.len
+        columns = (m)->mlp.len, half = (m)->geometry.head_size / 2, words = model_ends(m) ? (m)->vocab.len : 0
 
 static size_t operand_floats(int width)
 {

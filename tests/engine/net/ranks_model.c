@@ -122,6 +122,41 @@ static void compare(const char *dir, int size, bool folded)
     model_close(&whole);
 }
 
+/* Every layer is on one depth, the embedding on the first of them, the head on the last, and the
+ * cache has room for what is held. */
+static void assert_depths(const char *dir, int depths, bool folded)
+{
+    model whole, part;
+    int   r = comm_rank(world), size = comm_size(world), met = 0;
+    open_part(&whole, dir, r, size, folded);
+    for (int depth = 0; depth < depths; depth++) {
+        model_split(&part, &whole.geometry, r, size);
+        model_deepen(&part, depth, depths);
+        assert_int_equal(model_open_split(&part, dir, folded, kernels_find(NULL)), DID_OK);
+        assert_int_equal(part.held.first, met);
+        assert_true(part.held.len > 0 && part.kv.layers == part.held.len);
+        met += part.held.len;
+        for (int i = part.held.first; i < met; i++)
+            assert_memory_equal(part.layers[i].down_bias, whole.layers[i].down_bias,
+                                (size_t)whole.geometry.d_model * sizeof(float));
+        assert_int_equal(part.embedding != NULL, depth == 0);
+        assert_int_equal(part.head.n, depth == depths - 1 ? whole.head.n : 0);
+        size_t embedding, all = model_bytes(&part, folded, &embedding);
+        assert_int_equal(part.memory.used, all);
+        assert_int_equal(embedding > 0, depth == 0);
+        assert_true(depths == 1 || all < whole.memory.size);
+        model_close(&part);
+    }
+    assert_int_equal(met, whole.geometry.n_layers);
+    model_close(&whole);
+}
+
+static void every_layer_is_on_one_depth(void **state)
+{
+    (void)state;
+    for (int depths = 1; depths <= 3; depths++) assert_depths(odd, depths, depths != 2);
+}
+
 /* Rows [first, ...) of a weight in f32, rounded, are the packed one: in panels of `columns`. */
 static void assert_packed(const weight *narrow, const weight *wide, int first, int columns)
 {
@@ -256,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_are_the_whole),
         cmocka_unit_test(weights_are_rounded_once),
+        cmocka_unit_test(every_layer_is_on_one_depth),
         cmocka_unit_test(parts_tile),
         cmocka_unit_test(plain_models_load),
         cmocka_unit_test(refusals),
