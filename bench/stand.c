@@ -46,8 +46,12 @@ status stand_open(stand *s, const char *dir, const geometry *g, const grid *on, 
     memset(s->memory.base, 0, s->memory.size);
     s->cache.base = arena_take(&s->memory, bytes);
     batch_open(&s->batch, size->rows, &s->batch_memory);
-    s->place = (forward_place){&s->model, &s->cache, k, &s->memory, &s->timing, on->row,
-                                NULL};
+    s->place = (forward_place){.model = &s->model,
+                               .cache = &s->cache,
+                               .kernels = k,
+                               .workspace = &s->memory,
+                               .timing = &s->timing,
+                               .row = on->row};
     return DID_OK;
 }
 

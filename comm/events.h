@@ -18,7 +18,8 @@
     X(MOVE, "2-D move")             /* weights to their place        */ \
     X(KEYS, "K and V")              /* of a document on several rows */ \
     X(DRAW, "draw")                 /* reductions over vocabulary    */ \
-    X(ANSWERS, "answers")           /* of other rows to the leader   */ \
+    X(DEPTHS, "depths")             /* plans and activations, down   */ \
+    X(ANSWERS, "answers")           /* of others to the leader       */ \
     X(STATUS, "status")             /* how a pass went               */ \
     X(ROWS, "rows")                 /* waiting for the other rows    */ \
     X(REPORT, "report")             /* tables at the end of a run    */ \

@@ -92,6 +92,19 @@ static team_size team_size_of(const engine_settings *s, const model *models)
     return (team_size){rows, abreast * rows, abreast > 1 ? longest_window(s, models) : 0};
 }
 
+static int groups_of(const engine_settings *s)
+{
+    return s->groups > 0 ? s->groups : shape_of(s).depth;
+}
+
+/* What travels from depth to depth. */
+static chain_size chain_size_of(const engine_settings *s, const model *models)
+{
+    chain_size size = {rows_max(s, models), 0};
+    for (int i = 0; i < s->n_models; i++) size.width = larger(size.width, models[i].geometry.d_model);
+    return size;
+}
+
 static int ring_tiles(const engine_settings *s, const model *models)
 {
     int tiles = 1;
@@ -152,8 +165,10 @@ static engine_memory measure(const engine_settings *s, const model *models)
         if (forward > workspace) workspace = forward;
     }
     m.cache = arena_round((size_t)s->documents * slot_bytes(s, models));
-    m.workspace = workspace + batch_bytes(size.team_rows) + decision_bytes(s, models) +
-                  team_bytes(&size, shape_of(s).span);
+    chain_size down = chain_size_of(s, models);
+    m.workspace = workspace + (size_t)groups_of(s) * batch_bytes(size.team_rows) +
+                  decision_bytes(s, models) + team_bytes(&size, shape_of(s).span) +
+                  chain_bytes(&down, shape_of(s).depth, groups_of(s));
     m.wire = comm_sum_bytes(shape_of(s).cols, sum_floats(s, models)) + model_library_bytes(models);
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
@@ -345,7 +360,7 @@ static cost_layout layout_of(const engine_settings *s, const comm *world)
                          .cols = s->tp,
                          .depth = depth,
                          .span = larger(s->span, 1),
-                         .groups = 1,
+                         .groups = groups_of(s),
                          .mesh = s->mesh_rows > 0,
                          .per_host = larger(s->per_host, 1)};
 }
@@ -366,9 +381,11 @@ static status furnish(engine *e, const kernels *k)
     team_size size = team_size_of(s, e->models);
     int       abreast = shape_of(s).span;
     *p = (pipeline){
-        .models = e->models, .documents = abreast * s->documents, .team = e->grid.team};
-    /* Curves are of one thread, and of the usual sums. */
-    p->price = (cost_place){.machine = hands_count() > 1 || s->reproducible ? NULL : s->machine,
+        .models = e->models, .documents = abreast * s->documents, .groups = groups_of(s),
+        .tier = e->grid.tier};
+    /* Curves are of one thread, of the usual sums, and of a pass that is at one place at a time. */
+    bool priced = hands_count() == 1 && !s->reproducible && e->grid.shape.depth == 1;
+    p->price = (cost_place){.machine = priced ? s->machine : NULL,
                             .link = s->machine ? s->machine->link : (calibration_link){0},
                             .layout = layout_of(s, e->grid.world),
                             .precision = s->bf16};
@@ -389,8 +406,12 @@ static status furnish(engine *e, const kernels *k)
     p->rules.position = arena_take(&e->memory, n * sizeof *p->rules.position);
     p->rules.counts = arena_take(&e->memory, (size_t)g->vocab * sizeof *p->rules.counts);
     memset(p->rules.counts, 0, (size_t)g->vocab * sizeof *p->rules.counts);
-    batch_open(&p->batch, size.team_rows, &e->memory);
-    batch_team(&p->batch, abreast);
+    for (int i = 0; i < p->groups; i++) {
+        batch_open(&p->batch[i], size.team_rows, &e->memory);
+        batch_team(&p->batch[i], abreast);
+    }
+    chain_size down = chain_size_of(s, e->models);
+    TRY(chain_open(&p->chain, &e->grid, &down, p->groups, &e->memory));
     TRY(team_open(&p->rows, &e->grid, &size, tile_bytes(s, e->models), &e->memory));
     p->place = (forward_place){.cache = &e->cache,
                                .kernels = k,
@@ -473,6 +494,8 @@ status engine_open(engine **out, const engine_settings *settings, comm *world)
 {
     assert(settings->span <= 1 || (settings->depth <= 1 && settings->mesh_rows == 0));
     assert(!settings->reproducible || (settings->mesh_rows == 0 && engine_reproduces(settings->tp)));
+    assert(settings->depth <= 1 || settings->mesh_rows == 0);
+    assert(groups_of(settings) <= CHAIN_GROUPS_MAX);
     assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
     assert(settings->n_models > 0 &&
            (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));
@@ -495,6 +518,7 @@ void engine_close(engine **out)
     if (!e) return;
     for (int i = 0; i < e->settings.n_models; i++) model_close(&e->models[i]);
     team_close(&e->pipeline.rows);
+    chain_close(&e->pipeline.chain);
     arena_close(&e->memory);
     mesh_close(&e->mesh);
     grid_close(&e->grid);

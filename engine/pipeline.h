@@ -1,11 +1,15 @@
 /* pipeline.h - the loop of a team: documents come in, passes run, documents leave.
  *
- * The leader decides and every rank of the team runs the same pass. Documents are taken up and put
- * down between passes, at no other time. */
+ * The leader decides and every rank of the team runs the same passes in the same order. Documents in
+ * flight are in groups, which take turns: while the pass of one is at a later depth, that of another is
+ * at an earlier one. A group gets its next pass when the answers of its last are here, and a document
+ * changes its group, is put down or leaves between two passes of it, at no other time. At one depth one
+ * group is enough. */
 #ifndef DID_PIPELINE_H
 #define DID_PIPELINE_H
 
 #include "batch.h"
+#include "chain.h"
 #include "engine.h"
 #include "forward.h"
 #include "price.h"
@@ -13,7 +17,8 @@
 #include "team.h"
 
 typedef struct pipeline {
-    batch            batch;
+    batch            batch[CHAIN_GROUPS_MAX]; /* the leader has one per group, others use the first */
+    int              groups;
     rules           rules;
     const model     *models;
     forward_place    place;      /* its model is set for each pass */
@@ -22,7 +27,8 @@ typedef struct pipeline {
     engine_progress  progress;
     int              documents;  /* in flight at most: so many slots on each row of the team */
     team             rows;
-    comm            *team;
+    chain            chain;
+    comm            *tier;       /* the ranks of my team at my depth */
 } pipeline;
 
 /* Run until the feed is over or asks to stop; `feed` on the leader only. Collective over the team. */

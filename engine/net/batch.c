@@ -8,7 +8,7 @@ typedef struct plan_head {
     int32_t word, model, n_segments, n_rows, n_asks;
 } plan_head;
 
-static size_t wire_bytes(int segments, int rows, int asks)
+size_t batch_wire_bytes(int segments, int rows, int asks)
 {
     return (size_t)segments * sizeof(segment) + 2 * (size_t)rows * sizeof(int32_t) +
            (size_t)asks * sizeof(ask);
@@ -19,7 +19,7 @@ size_t batch_bytes(int rows_max)
     size_t n = (size_t)rows_max;
     return arena_round(n * sizeof(segment)) + 2 * arena_round(n * sizeof(int32_t)) +
            arena_round(n * sizeof(ask)) + arena_round(n * sizeof(answer)) +
-           arena_round(wire_bytes(rows_max, rows_max, rows_max));
+           arena_round(batch_wire_bytes(rows_max, rows_max, rows_max));
 }
 
 void batch_open(batch *b, int rows_max, arena *from)
@@ -31,7 +31,7 @@ void batch_open(batch *b, int rows_max, arena *from)
     b->pass.position = arena_take(from, n * sizeof *b->pass.position);
     b->pass.asks = arena_take(from, n * sizeof *b->pass.asks);
     b->answers = arena_take(from, n * sizeof *b->answers);
-    b->wire = arena_take(from, wire_bytes(rows_max, rows_max, rows_max));
+    b->wire = arena_take(from, batch_wire_bytes(rows_max, rows_max, rows_max));
 }
 
 void batch_team(batch *b, int rows)
@@ -152,31 +152,59 @@ static size_t move(char *wire, void *array, size_t bytes, int packing)
     return bytes;
 }
 
-static void pack(batch *b, int packing)
+static void pack(const pass *p, char *at, int packing)
 {
-    pass *p = &b->pass;
-    char *at = b->wire;
     at += move(at, p->segments, (size_t)p->n_segments * sizeof *p->segments, packing);
     at += move(at, p->token, (size_t)p->n_rows * sizeof *p->token, packing);
     at += move(at, p->position, (size_t)p->n_rows * sizeof *p->position, packing);
     move(at, p->asks, (size_t)p->n_asks * sizeof *p->asks, packing);
 }
 
-status batch_share(batch *b, verb *word, comm *team)
+static_assert(sizeof(plan_head) <= BATCH_HEAD, "a plan's head has its room");
+
+void batch_write_head(const batch *b, verb word, void *head)
 {
-    if (comm_size(team) == 1) return DID_OK;
-    pass     *p = &b->pass;
-    int       leads = comm_rank(team) == 0;
-    plan_head h = {(int32_t)*word, p->model, p->n_segments, p->n_rows, p->n_asks};
-    TRY(comm_await(team, &h, sizeof h, 0, EV_PLAN));
-    *word = (verb)h.word;
-    if (h.word != VERB_RUN) return DID_OK;
-    p->model = h.model;
-    p->n_segments = h.n_segments;
-    p->n_rows = h.n_rows;
-    p->n_asks = h.n_asks;
-    if (leads) pack(b, 1);
-    TRY(comm_broadcast(team, b->wire, wire_bytes(h.n_segments, h.n_rows, h.n_asks), 0, EV_PLAN));
-    if (!leads) pack(b, 0);
+    const pass *p = &b->pass;
+    plan_head   h = {(int32_t)word, p->model, p->n_segments, p->n_rows, p->n_asks};
+    memset(head, 0, BATCH_HEAD);
+    memcpy(head, &h, sizeof h);
+}
+
+verb batch_read_head(batch *b, const void *head)
+{
+    plan_head h;
+    memcpy(&h, head, sizeof h);
+    if (h.word != VERB_RUN) return (verb)h.word;
+    b->pass.model = h.model;
+    b->pass.n_segments = h.n_segments;
+    b->pass.n_rows = h.n_rows;
+    b->pass.n_asks = h.n_asks;
+    return VERB_RUN;
+}
+
+void batch_write_body(const batch *b, void *body)
+{
+    pack(&b->pass, body, 1);
+}
+
+void batch_read_body(batch *b, const void *body)
+{
+    pack(&b->pass, (char *)(uintptr_t)body, 0);
+}
+
+status batch_share(batch *b, verb *word, comm *ranks)
+{
+    if (comm_size(ranks) == 1) return DID_OK;
+    const pass *p = &b->pass;
+    char        head[BATCH_HEAD];
+    bool        leads = comm_rank(ranks) == 0;
+    if (leads) batch_write_head(b, *word, head);
+    TRY(comm_await(ranks, head, sizeof head, 0, EV_PLAN));
+    *word = batch_read_head(b, head);
+    if (*word != VERB_RUN) return DID_OK;
+    if (leads) batch_write_body(b, b->wire);
+    TRY(comm_broadcast(ranks, b->wire, batch_wire_bytes(p->n_segments, p->n_rows, p->n_asks), 0,
+                       EV_PLAN));
+    if (!leads) batch_read_body(b, b->wire);
     return DID_OK;
 }

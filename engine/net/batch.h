@@ -22,6 +22,9 @@ typedef struct batch {
     char    *wire;     /* the plan's body, packed */
 } batch;
 
+/* Room for the head of a packed plan. */
+enum { BATCH_HEAD = 64 };
+
 size_t batch_bytes(int rows_max);
 
 /* Carve a batch for passes of up to `rows_max` rows. Local. */
@@ -56,8 +59,15 @@ bool batch_fits(const batch *b, int slot, int first, int len, int room);
  * fills in the rest. Local. */
 ask *batch_ask(batch *b, int position);
 
-/* The leader's plan reaches the team. On other ranks `b->pass` becomes the leader's. Waiting ranks
- * sleep. Collective over team. */
-status batch_share(batch *b, verb *word, comm *team);
+/* The leader's plan reaches the `ranks`. On others than their first `b->pass` becomes the leader's.
+ * Waiting ranks sleep. Collective over ranks. */
+status batch_share(batch *b, verb *word, comm *ranks);
+
+/* A plan as bytes: its head, BATCH_HEAD of them at most, says what the body holds. Local. */
+size_t batch_wire_bytes(int segments, int rows, int asks);
+void   batch_write_head(const batch *b, verb word, void *head);
+verb   batch_read_head(batch *b, const void *head);
+void   batch_write_body(const batch *b, void *body);
+void   batch_read_body(batch *b, const void *body);
 
 #endif

@@ -43,16 +43,27 @@ static void angles(run *r)
     }
 }
 
+static size_t stream_bytes(const run *r)
+{
+    return (size_t)r->rows * (size_t)r->m->geometry.d_model * sizeof *r->a.x;
+}
+
 static status transform(run *r, const pass *p, const forward_place *place)
 {
     run_open(r, p, place);
-    TRY(stream_embed(r));
+    if (place->in)
+        memcpy(r->a.x, place->in, stream_bytes(r));
+    else
+        TRY(stream_embed(r));
     angles(r);
     for (int i = r->m->held.first; i < r->m->held.first + r->m->held.len; i++) {
         TRY(layer_attention(r, i));
         TRY(layer_mlp(r, i));
     }
-    run_norm(r, &r->m->norm_final);
+    if (place->out)
+        memcpy(place->out, r->a.x, stream_bytes(r));
+    else
+        run_norm(r, &r->m->norm_final);
     return DID_OK;
 }
 
@@ -85,7 +96,7 @@ status forward(answer *answers, const pass *p, const forward_place *place)
     run    r;
     size_t mark = arena_mark(place->workspace);
     status s = transform(&r, p, place);
-    if (s == DID_OK) s = answer_all(answers, &r);
+    if (s == DID_OK && !place->out) s = answer_all(answers, &r);
     arena_release(place->workspace, mark);
     return s;
 }

@@ -41,6 +41,8 @@ typedef struct forward_place {
     timing        *timing;
     comm          *row;
     spanned       *spanned;  /* where passes may hold spanned segments; else NULL */
+    const float   *in;       /* [n_rows, d_model] what the depth before left; NULL with the first layer */
+    float         *out;      /* the same for the next depth; NULL with the last layer */
 } forward_place;
 
 /* Bytes of workspace for passes of up to `rows` rows in which one segment sees up to `window`
@@ -51,7 +53,8 @@ size_t forward_workspace_bytes(const model *split, int rows, int window, int wid
 /* The longest vector comm_sum will be given, floats. */
 size_t forward_sum_floats(const model *split, int rows);
 
-/* Run `p` and answer its asks: answers[p->n_asks]. Collective over place->row, and where segments are
+/* Run `p` through the layers held here and, with the last of them, answer its asks:
+ * answers[p->n_asks]. Collective over place->row, and where segments are
  * spanned over the rows that have a part of them. */
 status forward(answer *answers, const pass *p, const forward_place *place);
 

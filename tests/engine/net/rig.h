@@ -63,8 +63,12 @@ static inline status rig_open_on(rig *r, const char *dir, comm *world, int high,
     batch_open(&r->batch, rows, &r->batch_memory);
     batch_begin(&r->batch, 0);
     TRY(comm_reserve(r->grid.row, forward_sum_floats(&r->model, rows)));
-    r->place = (forward_place){&r->model, &r->cache, k, &r->memory, &r->timing, r->grid.row,
-                                NULL};
+    r->place = (forward_place){.model = &r->model,
+                               .cache = &r->cache,
+                               .kernels = k,
+                               .workspace = &r->memory,
+                               .timing = &r->timing,
+                               .row = r->grid.row};
     return DID_OK;
 }
 
