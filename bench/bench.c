@@ -11,6 +11,7 @@
 #include "bench_kernels.h"
 #include "bench_layouts.h"
 #include "bench_passes.h"
+#include "bench_scaling.h"
 #include "bench_span.h"
 #include "bench_sweep.h"
 #include "kernels.h"
@@ -50,6 +51,10 @@ static const struct bench {
                          {2, 9, 0.0005, 0, false},
                          {1, 1, 0.00001, 0, false}},
     [BENCH_SPAN] = {bench_span_check, bench_span, {5, 5, 0, 0, true}, {2, 2, 0, 0, true}},
+    [BENCH_SCALING] = {bench_scaling_check,
+                       bench_scaling,
+                       {1, 1, 0, 0, true},
+                       {1, 1, 0, 0, true}},
 };
 
 /* What a calibration may cost, and the most it walks through. */

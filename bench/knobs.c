@@ -28,7 +28,8 @@ enum {
     L = 1 << BENCH_LAYOUTS,
     M = 1 << BENCH_CALIBRATE,
     R = 1 << BENCH_SPAN,
-    ALL = K | P | D | S | C | L | M | R
+    G = 1 << BENCH_SCALING,
+    ALL = K | P | D | S | C | L | M | R | G
 };
 enum { MANY = 1 << 20 };
 
@@ -48,14 +49,14 @@ static const knob table[] = {
     {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
      "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
      "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R, 0, 0, AT(geometry),
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R | G, 0, 0, AT(geometry),
      "of the model made up, when there is no --model: tiny, small, or "
      "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R, 0, 0, AT(model),
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R | G, 0, 0, AT(model),
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
-    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R, 0, 0, AT(kernels),
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R | G, 0, 0, AT(kernels),
      "one kernel set; without it (or DID_KERNELS) `kernels` times all of them and the others use "
      "the best"},
     {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R, 0, 0, AT(precision),
@@ -75,6 +76,9 @@ static const knob table[] = {
     {"tp", KNOB_COUNT, "RANKS", "1", "1", P | D | S, 1, 4096, AT(tp),
      "ranks that share one model; the others work beside them on one of their own"},
     {"tp", KNOB_COUNT, "RANKS", "1", "1", R, 1, 4096, AT(tp), "ranks of a row"},
+    {"tp", KNOB_COUNT, "RANKS", "1", "1", G, 1, 8, AT(tp),
+     "2, 4 or 8: further lines for one row of so many ranks at most; all lines are then computed "
+     "as did generate --reproducible does, so that they can be compared"},
     {"tp", KNOB_COUNT, "RANKS", "0", "0", L, 0, 4096, AT(tp),
      "columns of the grid of ranks; 0: about as many as rows"},
     {"rows", KNOB_COUNTS, "LIST", "2048", "40", L, 1, 1 << 16, AT(rows), "rows of a product"},
@@ -84,20 +88,24 @@ static const knob table[] = {
      "documents in flight, per group of --tp ranks"},
     {"documents", KNOB_COUNTS, "LIST", "32", "8", S, 1, 4096, AT(documents),
      "documents in flight, per group of --tp ranks; a line for each"},
+    {"documents", KNOB_COUNT, "COUNT", "8", "2", G, 1, 4096, AT(each),
+     "documents of a rank in weak lines, and most in flight on a row; strong lines have as many as "
+     "all ranks have in weak ones"},
     {"each", KNOB_COUNT, "COUNT", "2", "1", S, 1, 1000, AT(each),
      "documents of each setting that are made together, for the pace"},
     {"of", KNOB_COUNT, "COUNT", "64", "64", S, 1, MANY, AT(of),
      "documents of each setting that hours and ratios are told for"},
-    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D, 1, 1 << 16, AT(block), "block of the draft"},
+    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D | G, 1, 1 << 16, AT(block),
+     "block of the draft"},
     {"context", KNOB_COUNTS, "LIST", "256,1024", "64", P, 2, MANY, AT(context),
      "positions a draft block sees, its own included"},
     {"refine", KNOB_COUNTS, "LIST", "256,512,1024", "64", P, 1, MANY, AT(refine),
      "lengths of a global refinement pass"},
     {"wanted", KNOB_COUNT, "ROWS", "8", "8", P, 1, 1 << 16, AT(wanted),
      "rows of a refinement pass that become tokens"},
-    {"length", KNOB_COUNT, "TOKENS", "0", "32", D | S, 0, MANY, AT(length),
+    {"length", KNOB_COUNT, "TOKENS", "0", "32", D | S | G, 0, MANY, AT(length),
      "positions of a document; 0: the model's length"},
-    {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S, 1, MANY, AT(steps),
+    {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S | G, 1, MANY, AT(steps),
      "steps of the refinement, which reopens the least certain quarter"},
     {"length", KNOB_COUNT, "TOKENS", "8192", "400", R, 2, MANY, AT(length),
      "positions of the document"},
@@ -108,7 +116,7 @@ static const knob table[] = {
     {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
      "documents that are first generated alone, to be compared with; the others are compared "
      "from line to line"},
-    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R, 16, MANY, AT(pass_rows),
+    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R | G, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
     {"bytes", KNOB_COUNTS, "LIST", "8,64,512,4096,32768,262144,1048576,4194304", "8,4100,65536", C,
      4, 1 << 28, AT(bytes), "what a rank brings: multiples of 4"},
@@ -116,6 +124,7 @@ static const knob table[] = {
      "samples of a line; 0: as many as its time allows"},
     {"repeats", KNOB_COUNT, "COUNT", "5", "2", R, 1, 64, AT(repeats),
      "runs of each number of rows, in turn"},
+    {"repeats", KNOB_COUNT, "COUNT", "3", "2", G, 1, 64, AT(repeats), "runs of each line, in turn"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
@@ -139,6 +148,7 @@ static const struct bench_name {
     [BENCH_LAYOUTS] = {"layouts", "a linear layer as --layout 1d and as --layout 2d has it"},
     [BENCH_CALIBRATE] = {"calibrate", "what this machine can do, kept in a file for predictions"},
     [BENCH_SPAN] = {"span", "a long document refined by one row, and by rows that share it"},
+    [BENCH_SCALING] = {"scaling", "weak and strong scaling over ranks, predicted to 1024 hosts"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -258,7 +268,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
         }
     return status_fail(DID_EINVAL,
                        "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
-                       "collectives, layouts, calibrate or span",
+                       "collectives, layouts, calibrate, span or scaling",
                        argc > 0 ? argv[0] : "");
 }
 
@@ -334,8 +344,8 @@ void knobs_help(FILE *to, int argc, char *const *argv)
     bench_kind one = BENCH_KERNELS;
     bool       all = find_bench(&one, argc, argv) != DID_OK;
     fprintf(to, "did bench - how fast, as a share of what this machine can do at most.\n\n"
-                "usage: did bench kernels|passes|documents|sweep|collectives|layouts|calibrate|span\n"
-                "       [options]        (under mpirun for several ranks)\n\n"
+                "usage: did bench kernels|passes|documents|sweep|collectives|layouts|calibrate|span|\n"
+                "       scaling [options]        (under mpirun for several ranks)\n\n"
                 "Every line is checked before it is timed; a wrong answer prints INVALID in place "
                 "of a speed.\nExit codes: 0 all right, 1 something INVALID or broken, 2 usage.\n");
     for (int i = 0; i < BENCH_COUNT; i++)

@@ -17,6 +17,7 @@ typedef enum {
     BENCH_LAYOUTS,
     BENCH_CALIBRATE,
     BENCH_SPAN,
+    BENCH_SCALING,
     BENCH_COUNT
 } bench_kind;
 

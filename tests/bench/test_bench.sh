@@ -54,6 +54,8 @@ bench layout 4 "$DID" bench layouts
 bench layout 4 "${two[@]}" layouts --rows 40,200 --width 96
 bench kernel 1 "${two[@]}" kernels --only max --kernels ref
 bench span 4 "${two[@]}" span --geometry 80x5x3x1003x96
+bench scaling 6 "${two[@]}" scaling --geometry 80x5x3x1003x96 --tp 2 --repeats 1 --length 16
+[ "$(grep -c 'PASSED$' "$scratch/shown")" = 6 ] || complain "scaling: not six lines PASSED"
 
 # What ranks say to each other: every size, every way, checked.
 collectives() {
@@ -89,8 +91,31 @@ assert kept["calibration"] == 1 and kept["hash"] and kept["cpus"] >= 1
 assert (kept["together"]["ranks"] == 2) == any(line["op"] == "sum" for line in lines)
 assert all(x > 0 for x in kept["alone"]["f32"]["linear near 768x768"])
 EOF
-    rm -r "$scratch/kept"
 done
+
+# How it scales: every line has one rank's documents, rows stand beside ranks on their own, and with the
+# calibration just made a curve goes on from there, all of it marked.
+DID_CALIBRATION=$scratch/kept/calibration.json "${two[@]}" scaling --quick --repeats 1 --json "$scratch/json" \
+    --geometry 80x5x3x1003x96 >"$scratch/shown" 2>"$scratch/said" ||
+    complain "scaling: exit code $?: $(cat "$scratch/said")"
+python3 - "$scratch/json" <<'EOF' || complain "scaling: the JSON is not right"
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+of = lambda kind: [line for line in lines if line["kind"] == kind]
+shapes = [(line["mode"], line["ranks"], line["documents"]) for line in of("scaling")]
+assert shapes == [("weak", 1, 2), ("weak", 2, 4), ("strong", 1, 4), ("strong", 2, 4)], shapes
+for line in of("scaling"):
+    assert line["check"] == "PASSED" and line["tokens_s"] > 0 and line["percent"] > 0, line
+    assert ("of_apart" in line) == (line["ranks"] == 2), line
+digest = {line["digest"] for line in of("scaling") if line["documents"] == 4}
+assert len(digest) == 1 and digest != {of("scaling")[0]["digest"]}, digest
+curve = of("curve")
+assert [line["hosts"] for line in curve] == [2**i for i in range(11)], curve
+for line in curve:
+    assert line["check"] == "predicted" and line["weak_s"] > 0 and line["strong_s"] > 0, line
+assert curve[0]["weak_percent"] == 100 and curve[-1]["strong_percent"] < 100, curve
+EOF
+rm -r "$scratch/kept"
 
 # refused WORDS...: code 2, one sentence.
 refused() {
@@ -114,6 +139,8 @@ refused passes --context 4
 refused passes --model "$scratch"
 refused documents --length 1
 refused layouts --tp 2
+refused scaling --tp 2
+refused scaling --length 1
 refused documents --json "$scratch/no/such/place"
 
 "$DID" bench --help >"$scratch/shown" || complain "did bench --help fails"
