@@ -158,7 +158,7 @@ static void write_x_range(FILE *to, const plot *p)
     write_range(to, 'x', e, p->x_log);
 }
 
-static void write_y_range(FILE *to, const plot_panel *panel)
+static extent y_extent(const plot_panel *panel)
 {
     extent e = {INFINITY, -INFINITY};
     for (int i = 0; i < panel->n; i++)
@@ -167,7 +167,26 @@ static void write_y_range(FILE *to, const plot_panel *panel)
             stretch_by(&e, q->y, &q->y_range);
         }
     if (!isnan(panel->level)) stretch(&e, panel->level);
-    write_range(to, 'y', e, panel->y_log);
+    return e;
+}
+
+static void write_y_range(FILE *to, const plot_panel *panel)
+{
+    write_range(to, 'y', y_extent(panel), panel->y_log);
+}
+
+/* Characters that numbers and words of upright axes take: where they find no room gnuplot leaves the
+ * words out. Panels stand below each other, so all have the same. */
+static int left_margin(const plot *p)
+{
+    enum { USUAL = 9, WORDS = 4 };
+    int most = USUAL;
+    for (int k = 0; k < p->n_panels; k++) {
+        extent e = y_extent(&p->panel[k]);
+        int    digits = e.high >= 10 ? (int)log10(e.high) + 1 : 1;
+        if (digits + WORDS > most) most = digits + WORDS;
+    }
+    return most < 3 * USUAL ? most : 3 * USUAL;
 }
 
 static bool any_range(const plot_series *s)
@@ -234,7 +253,7 @@ static void write_script(FILE *to, const plot *p)
                          : PANEL_HEIGHT * p->n_panels + KEY_HEIGHT * ((p->panel[0].n + 2) / 2);
     fprintf(to, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13'\n", width,
             height);
-    if (!p->rows) fputs("set lmargin 9\nset rmargin 3\n", to); /* panels stand below each other */
+    if (!p->rows) fprintf(to, "set lmargin %d\nset rmargin 3\n", left_margin(p));
     for (int i = 0; i < 8; i++)
         fprintf(to, "set linetype %d lc rgb '%s' pointsize 0.8\n", i + 1, colour[i]);
     fputs("set grid lc rgb '#d8d8d8'\nset border 3\nset tics nomirror\n", to);
