@@ -495,7 +495,8 @@ status engine_open(engine **out, const engine_settings *settings, comm *world)
     assert(settings->span <= 1 || (settings->depth <= 1 && settings->mesh_rows == 0));
     assert(!settings->reproducible || (settings->mesh_rows == 0 && engine_reproduces(settings->tp)));
     assert(settings->depth <= 1 || settings->mesh_rows == 0);
-    assert(groups_of(settings) <= CHAIN_GROUPS_MAX);
+    static_assert(ENGINE_GROUPS_MAX <= (int)CHAIN_GROUPS_MAX, "every group has its answers");
+    assert(groups_of(settings) <= ENGINE_GROUPS_MAX);
     assert(settings->tp > 0 && comm_size(world) % engine_team(settings) == 0);
     assert(settings->n_models > 0 &&
            (settings->mesh_rows == 0 || comm_size(world) == engine_team(settings)));

@@ -16,7 +16,7 @@
 
 typedef struct engine engine;
 
-enum { ENGINE_MODELS_MAX = 8 };
+enum { ENGINE_MODELS_MAX = 8, ENGINE_GROUPS_MAX = 64 };
 
 typedef struct engine_settings {
     const char *model[ENGINE_MODELS_MAX];  /* checkpoint directories; index = weight handle */
@@ -24,7 +24,8 @@ typedef struct engine_settings {
     int         tp;             /* Q: ranks per row */
     int         depth;          /* D: rows of a team one behind the other, each with its share of the
                                  * layers; 0 is 1 */
-    int         groups;         /* of documents, which take turns at the depths; 0: as many as depths */
+    int         groups;         /* of documents, which take turns at the depths, at most
+                                 * ENGINE_GROUPS_MAX; 0: as many as depths */
     int         span;           /* S: rows of a team side by side, each with its part of a long
                                  * document; 0 is 1 */
     int         mesh_rows;      /* P of --layout 2d: all P x Q ranks are one row, and every weight

@@ -28,7 +28,7 @@ typedef struct flight {
     bool              *taken;  /* [documents] cache slots */
     int               *member; /* [documents] which group the document of a slot is in */
     turn              *turns;  /* [groups * documents] */
-    group              groups[CHAIN_GROUPS_MAX];
+    group              groups[ENGINE_GROUPS_MAX];
     int                n;
     bool               over, stop;
     double             spoken; /* when the team last heard from its leader */

@@ -17,7 +17,7 @@
 #include "team.h"
 
 typedef struct pipeline {
-    batch            batch[CHAIN_GROUPS_MAX]; /* the leader has one per group, others use the first */
+    batch            batch[ENGINE_GROUPS_MAX]; /* the leader has one per group, others use the first */
     int              groups;
     rules           rules;
     const model     *models;

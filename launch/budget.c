@@ -87,11 +87,12 @@ static status grid_columns(int *cols, int said, int ranks)
                        "this run; %s would", said, said, ranks, ranks == 1 ? "" : "s", work);
 }
 
-static int documents_wanted(const settings *s, int rows, int n)
+/* Depths take turns at the documents of all groups, and each holds its layers of their keys only. */
+static int documents_wanted(const settings *s, int teams, int depth, int n)
 {
-    int share = (n + rows - 1) / rows;
+    int share = (n + teams - 1) / teams;
     if (s->documents) return s->documents;
-    return share < DOCUMENTS ? share : DOCUMENTS;
+    return share < DOCUMENTS * depth ? share : DOCUMENTS * depth;
 }
 
 /* The most documents, halving from `most`, that fit in the room at this width; 0 when not even
@@ -111,7 +112,7 @@ static status too_big(const engine_settings *e, const engine_memory *need, const
     return status_fail(
         DID_EINVAL,
         "not enough memory: with --tp %d --documents %d a rank needs %zu bytes beside "
-        "the %zu it holds, and may have %zu (%s); fewer --documents, a larger --tp, a larger "
+        "the %zu it holds, and may have %zu (%s); fewer --documents, a larger --tp or --pp, a larger "
         "--refine-span for long windows or fewer ranks per host need less",
         e->tp, e->documents, need->total, b->held, b->limit, b->source);
 }
@@ -161,6 +162,44 @@ static status span_check(int span, int tp, int ranks, int heads)
                        tp > 1 ? "s" : "", work);
 }
 
+/* A pipeline of layers: does it fill the world, and has every depth a layer? */
+static status depth_check(int depth, int tp, int ranks, const models *m)
+{
+    char work[200];
+    int  layers = m->shape[0].n_layers, heads = heads_least(m), rows = ranks / (tp ? tp : 1);
+    for (int i = 1; i < m->n; i++)
+        if (m->shape[i].n_layers < layers) layers = m->shape[i].n_layers;
+    for (int q = 1; depth <= layers && q <= ranks && q <= heads; q++)
+        if (ranks % (q * depth) == 0 && (tp == 0 || q == tp)) return DID_OK;
+    widths(work, sizeof work, rows, layers, false);
+    if (depth > layers)
+        return status_fail(DID_EINVAL, "--pp %d is more than the model's %d layers; %s would work",
+                           depth, layers, work);
+    if (tp > 1)
+        return status_fail(DID_EINVAL, "--pp %d does not divide the %d row%s of %d ranks of this run; "
+                           "%s would", depth, rows, rows == 1 ? "" : "s", tp, work);
+    return status_fail(DID_EINVAL, "--pp %d does not divide the %d rank%s of this run; %s would",
+                       depth, ranks, ranks == 1 ? "" : "s", work);
+}
+
+/* What a pipeline of layers does not go with. */
+static status depth_alone(const settings *s)
+{
+    int span = settings_refine_span(s);
+    if (s->groups > 0 && s->depth <= 1)
+        return status_fail(DID_EINVAL, "--groups %d without --pp: groups take turns at the depths of "
+                           "a pipeline of layers; leave it out, or give --pp too", s->groups);
+    if (s->depth <= 1) return DID_OK;
+    if (s->layout == 1)
+        return status_fail(DID_EINVAL, "--pp %d with --layout 2d: there every rank has its blocks of "
+                           "every layer; leave one of the two out", s->depth);
+    if (span > 1)
+        return status_fail(DID_EINVAL, "--pp %d with --refine-span %d: rows that span a window go "
+                           "through all layers side by side; leave one of the two out", s->depth,
+                           span);
+    return DID_OK;
+}
+
 /* All ranks are one row, so only the documents can give way. */
 static status settle_grid(engine_settings *e, engine_memory *need, const budget *b,
                           const settings *s, int ranks, int n)
@@ -182,7 +221,7 @@ static status settle_grid(engine_settings *e, engine_memory *need, const budget 
     TRY(grid_columns(&e->tp, s->tp, ranks));
     e->span = 1;
     e->mesh_rows = ranks / e->tp;
-    int most = documents_wanted(s, 1, n);
+    int most = documents_wanted(s, 1, 1, n);
     TRY(documents_fit(e, need, b->room, most, s->documents ? most : 1, &fit));
     return fit ? DID_OK : too_big(e, need, b);
 }
@@ -192,7 +231,8 @@ static status width_fits(engine_settings *e, engine_memory *need, const budget *
                          const settings *s, const models *m, int rows, int n, int worthwhile,
                          bool *fit)
 {
-    int said = settings_refine_span(s), most = documents_wanted(s, rows, n);
+    int said = e->depth > 1 ? 1 : settings_refine_span(s);
+    int most = documents_wanted(s, rows, e->depth, n);
     int least = s->documents ? s->documents : worthwhile, window = longest_window(e, m);
     *fit = false;
     if (said > 0 && rows % said) return DID_OK;
@@ -209,21 +249,24 @@ static status width_fits(engine_settings *e, engine_memory *need, const budget *
 status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,
                      const models *m, int ranks, int n)
 {
+    TRY(depth_alone(s));
+    e->depth = s->depth > 1 ? s->depth : 1;
     if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
     int heads = heads_least(m), span = settings_refine_span(s);
     if (s->reproducible && s->wire == 1)
         return status_fail(DID_EINVAL, "--reproducible with --wire bf16: what crosses the wire is "
                            "another number at every width; leave one of the two out");
     if (s->tp) TRY(tp_check(s->tp, ranks, heads, s->reproducible));
-    if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
+    if (e->depth > 1) TRY(depth_check(e->depth, s->tp, ranks, m));
+    else if (span > 0) TRY(span_check(span, s->tp, ranks, heads));
     for (int round = 0; round < 2; round++) {
         for (int q = 1; q <= ranks && q <= heads; q++) {
-            if (ranks % q || (s->tp && q != s->tp)) continue;
+            if (ranks % (q * e->depth) || (s->tp && q != s->tp)) continue;
             if (s->reproducible && !engine_reproduces(q)) continue;
             bool fit = false;
             e->tp = q;
-            TRY(width_fits(e, need, b, s, m, ranks / q, n, round == 0 ? DOCUMENTS_WORTHWHILE : 1,
-                           &fit));
+            TRY(width_fits(e, need, b, s, m, ranks / (q * e->depth), n,
+                           round == 0 ? DOCUMENTS_WORTHWHILE : 1, &fit));
             if (fit) return DID_OK;
         }
     }
@@ -237,6 +280,11 @@ void budget_say(const engine_settings *e, const engine_memory *need, const budge
         log_say("plan", "%d rank%s: one grid of %d x %d, every weight over all of it; %d document%s "
                 "in flight", ranks, ranks == 1 ? "" : "s", e->mesh_rows, e->tp, e->documents,
                 e->documents == 1 ? "" : "s");
+    else if (e->depth > 1)
+        log_say("plan", "%d ranks: %d pipeline%s of %d depths of %d, the layers shared out over them; "
+                "%d documents in flight per pipeline, in %d groups", ranks,
+                ranks / (e->tp * e->depth), ranks == e->tp * e->depth ? "" : "s", e->depth, e->tp,
+                e->documents, e->groups > 0 ? e->groups : e->depth);
     else
         log_say("plan", "%d rank%s: %d row%s of %d, %d document%s in flight per row", ranks,
                 ranks == 1 ? "" : "s", ranks / e->tp, ranks / e->tp == 1 ? "" : "s", e->tp,

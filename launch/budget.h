@@ -23,11 +23,11 @@ typedef struct budget {
 /* Ask all ranks. Collective over world. */
 status budget_survey(budget *b, comm *world);
 
-/* Settle e->tp, e->span and e->documents for `ranks` ranks and `n` documents: what the user said, else
+/* Settle e->tp, e->depth, e->span and e->documents for `ranks` ranks and `n` documents: what the user said, else
  * the least tp and the most documents (at most 32) that fit. Without a word, rows span refinements as
  * far as there are fewer documents than rows, or as memory asks for it. With --layout 2d all ranks are one grid,
  * e->mesh_rows x e->tp: as many columns as --tp says, else about as many as rows. *need is the plan of the choice. Fails
- * DID_EINVAL when --tp or --refine-span cannot be, saying which could, or when nothing fits, naming the bytes.
+ * DID_EINVAL when --tp, --pp or --refine-span cannot be, saying which could, or when nothing fits, naming the bytes.
  * Local. */
 status budget_settle(engine_settings *e, engine_memory *need, const budget *b, const settings *s,
                      const models *m, int ranks, int n);

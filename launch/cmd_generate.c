@@ -31,7 +31,7 @@ static const double PATIENCE_S = 300;
 /* What rank 0 decided and all ranks must know before the models are loaded. Plain bytes: it is
  * broadcast whole. */
 typedef struct decision {
-    int           n_models, tp, span, mesh_rows, documents, length_max, refine_window, end_id;
+    int           n_models, tp, depth, span, mesh_rows, documents, length_max, refine_window, end_id;
     engine_memory need;
     char          model[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
 } decision;
@@ -67,6 +67,8 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
 {
     *e = (engine_settings){.n_models = d->n_models,
                            .tp = d->tp,
+                           .depth = d->depth,
+                           .groups = s->groups,
                            .span = d->span,
                            .mesh_rows = d->mesh_rows,
                            .documents = d->documents,
@@ -154,6 +156,7 @@ static status decide(run *r)
     TRY(budget_settle(&r->wanted, &d->need, &r->budget, &said, &r->job.models, comm_size(r->world),
                       n));
     d->tp = r->wanted.tp;
+    d->depth = r->wanted.depth;
     d->span = r->wanted.span;
     d->mesh_rows = r->wanted.mesh_rows;
     d->documents = r->wanted.documents;

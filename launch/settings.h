@@ -30,7 +30,7 @@ typedef struct settings {
     double      reject_entropy;
     uint64_t    seed;
 
-    int         tp, layout, documents, pass_rows, commit, weights, wire, precision, threads;
+    int         tp, depth, groups, layout, documents, pass_rows, commit, weights, wire, precision, threads;
     bool        reproducible;
     const char *kernels, *calibration;
     double      maxh, stall_s;
@@ -53,6 +53,15 @@ enum { SETTINGS_SPAN_MAX = 64 };
 #define SETTINGS_WIRE_HELP                                                                          \
     "what the --tp ranks of a row send each other to be added; bf16 halves the bytes between hosts, " \
     "while sums stay in f32; a document's bytes then depend on it"
+
+#define SETTINGS_DEPTH_HELP                                                                         \
+    "depths one behind the other, each with its share of the layers, on groups of --tp ranks: what "  \
+    "goes from one to the next is small, which suits hosts on a slow link. Documents in flight take "  \
+    "turns in --groups; the bytes stay the same. Not with --layout 2d or --refine-span"
+
+#define SETTINGS_GROUPS_HELP                                                                        \
+    "groups of documents that fill the depths of --pp; more of them hide a slow link, and make "      \
+    "smaller passes"
 
 #define SETTINGS_SPAN_HELP                                                                          \
     "rows (groups of --tp ranks) that share every refinement of the whole: each evaluates its part " \

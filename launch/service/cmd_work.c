@@ -62,6 +62,10 @@ static const option table[] = {
      .max = 4096, AT(set.tp),
      .help = "ranks that share one model; the others work on other documents. With --layout 2d the "
              "columns of the grid of ranks"},
+    {"pp", 0, OPTION_COUNT, "DEPTHS", "1", .min = 1, .max = ENGINE_GROUPS_MAX, AT(set.depth),
+     .help = SETTINGS_DEPTH_HELP},
+    {"groups", 0, OPTION_COUNT, "COUNT", .silent = "as many as --pp", .min = 1,
+     .max = ENGINE_GROUPS_MAX, AT(set.groups), .help = SETTINGS_GROUPS_HELP},
     {"layout", 0, OPTION_CHOICE, "1d|2d", "1d", AT(set.layout),
      .help = "1d: each weight is split over --tp ranks; 2d: every weight lies in blocks over all "
              "ranks, which work on the same documents (PBLAS; f32; slower, but any model fits that "
@@ -128,6 +132,8 @@ static status read_words(void *context, settings *out, options **said, int argc,
     out->refine_window = mine.refine_window;
     out->refine_span = mine.refine_span;
     out->tp = mine.tp;
+    out->depth = mine.depth;
+    out->groups = mine.groups;
     out->layout = mine.layout;
     out->documents = mine.documents;
     out->pass_rows = mine.pass_rows;

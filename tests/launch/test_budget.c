@@ -225,6 +225,50 @@ static void windows_too_long_for_one_row_span(void **state)
     assert_non_null(strstr(status_message(), "--refine-span"));
 }
 
+static void depths_that_cannot_be(void **state)
+{
+    static const struct {
+        int         depth, groups, tp, layout, ranks;
+        const char *span, *sentence;
+    } bad[] = {
+        {3, 0, 0, 0, 4, NULL, "--pp 3 does not divide the 4 ranks of this run; 1, 2 or 4 would"},
+        {4, 0, 2, 0, 4, NULL, "--pp 4 does not divide the 2 rows of 2 ranks of this run; 1 or 2 would"},
+        {8, 0, 0, 0, 8, NULL, "--pp 8 is more than the model's 6 layers; 1, 2 or 4 would work"},
+        {2, 0, 0, 1, 4, NULL, "--pp 2 with --layout 2d: there every rank has its blocks of every layer; "
+                              "leave one of the two out"},
+        {2, 0, 0, 0, 4, "2", "--pp 2 with --refine-span 2: rows that span a window go through all "
+                             "layers side by side; leave one of the two out"},
+        {0, 2, 0, 0, 4, NULL, "--groups 2 without --pp: groups take turns at the depths of a pipeline "
+                              "of layers; leave it out, or give --pp too"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        settings s = {.tp = bad[i].tp, .depth = bad[i].depth, .groups = bad[i].groups,
+                      .layout = bad[i].layout, .refine_span = bad[i].span};
+        budget   b = room(SIZE_MAX / 2);
+        engine_memory   need;
+        engine_settings e = engine_default();
+        assert_int_equal(budget_settle(&e, &need, &b, &s, &list, bad[i].ranks, 9), DID_EINVAL);
+        assert_string_equal(status_message(), bad[i].sentence);
+    }
+}
+
+/* Depths share the layers, rows beside them the documents; nothing is spanned there. */
+static void depths_share_the_ranks(void **state)
+{
+    settings        s = {.depth = 2, .refine_span = "auto"};
+    budget          b = room(SIZE_MAX / 2);
+    engine_memory   need, flat;
+    engine_settings e = engine_default();
+    (void)state;
+    assert_int_equal(budget_settle(&e, &need, &b, &s, &list, 4, 300), DID_OK);
+    assert_true(e.depth == 2 && e.tp == 1 && e.span == 1 && e.documents == 64);
+    assert_int_equal(engine_team(&e), 2);
+    e.depth = 1;
+    assert_int_equal(engine_plan(&flat, &e), DID_OK);
+    assert_true(need.weights < flat.weights && need.cache == flat.cache / 2);
+}
+
 static void spans_that_cannot_be(void **state)
 {
     static const struct {
@@ -263,6 +307,8 @@ int main(void)
         cmocka_unit_test(idle_rows_span),
         cmocka_unit_test(windows_too_long_for_one_row_span),
         cmocka_unit_test(spans_that_cannot_be),
+        cmocka_unit_test(depths_that_cannot_be),
+        cmocka_unit_test(depths_share_the_ranks),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
