@@ -8,7 +8,7 @@
  * four histograms), in batches of so many rows; a plan's head and what it says of a segment, a row and
  * an ask. tests/engine/ranks_counted.c holds them against the bytes of a real run. */
 enum { DRAW_ROW = 8 + 16 + 24 + 24, DRAW_CUT = 4 * 256 * 8, DRAW_BATCH = 32, DRAW_ROUNDS = 8 };
-enum { PLAN_HEAD = 20, PLAN_SEGMENT = 40, PLAN_ROW = 8, PLAN_ASK = 48 };
+enum { PLAN_HEAD = 64, PLAN_SEGMENT = 40, PLAN_ROW = 8, PLAN_ASK = 48 };
 
 /* Rows whose logits exist at one time. */
 enum { HEAD_ROWS = 192 };
