@@ -34,14 +34,6 @@ status budget_survey(budget *b, comm *world)
     return s;
 }
 
-static int heads_least(const models *m)
-{
-    int heads = m->shape[0].n_heads;
-    for (int i = 1; i < m->n; i++)
-        if (m->shape[i].n_heads < heads) heads = m->shape[i].n_heads;
-    return heads;
-}
-
 /* "1, 2 or 4": the widths that divide the world and have a head for every rank. */
 static void widths(char *text, size_t size, int ranks, int heads, bool reproducible)
 {
@@ -166,7 +158,7 @@ static status span_check(int span, int tp, int ranks, int heads)
 static status depth_check(int depth, int tp, int ranks, const models *m)
 {
     char work[200];
-    int  layers = m->shape[0].n_layers, heads = heads_least(m), rows = ranks / (tp ? tp : 1);
+    int  layers = m->shape[0].n_layers, heads = models_heads(m), rows = ranks / (tp ? tp : 1);
     for (int i = 1; i < m->n; i++)
         if (m->shape[i].n_layers < layers) layers = m->shape[i].n_layers;
     for (int q = 1; depth <= layers && q <= ranks && q <= heads; q++)
@@ -252,7 +244,7 @@ status budget_settle(engine_settings *e, engine_memory *need, const budget *b, c
     TRY(depth_alone(s));
     e->depth = s->depth > 1 ? s->depth : 1;
     if (s->layout == 1) return settle_grid(e, need, b, s, ranks, n);
-    int heads = heads_least(m), span = settings_refine_span(s);
+    int heads = models_heads(m), span = settings_refine_span(s);
     if (s->reproducible && s->wire == 1)
         return status_fail(DID_EINVAL, "--reproducible with --wire bf16: what crosses the wire is "
                            "another number at every width; leave one of the two out");

@@ -113,14 +113,6 @@ static status try_grid(candidates *c, const plan_settings *s, int cols, int rows
     return DID_OK;
 }
 
-static int heads_least(const models *m)
-{
-    int heads = m->shape[0].n_heads;
-    for (int i = 1; i < m->n; i++)
-        if (m->shape[i].n_heads < heads) heads = m->shape[i].n_heads;
-    return heads;
-}
-
 /* The columns of the 2-D grid where nobody says: as many as rows, or a few more. */
 static int mesh_columns(int ranks)
 {
@@ -131,7 +123,7 @@ static int mesh_columns(int ranks)
 
 static status try_all(candidates *c, const plan_settings *s)
 {
-    int heads = heads_least(&c->models);
+    int heads = models_heads(&c->models);
     for (int q = 1; q <= s->ranks && q <= heads; q++) {
         int rows = s->ranks / q;
         if (s->ranks % q) continue;

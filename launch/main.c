@@ -152,6 +152,7 @@ int main(int argc, char **argv)
 {
     cmd_submit_prepare();
     refine_settings_prepare();
+    sweep_settings_prepare();
     if (fault_begin() != DID_OK) return ending_refuse(DID_EINVAL);
     if (argc < 2)
         return ending_refuse(status_fail(DID_EINVAL, "no command was given: see did --help"));

@@ -89,7 +89,7 @@ static const option table[] = {
     {"reject-restarts", 0, OPTION_COUNT, "COUNT", "10", .min = 0, .max = 1000, AT(reject_restarts),
      .help = "new drafts before a document is given up"},
 
-    {.help = "How it is computed"},
+    {.help = SETTINGS_COMPUTED_HELP},
     {"tp", 0, OPTION_COUNT, "RANKS", .silent = "1, or as many as the model needs", .min = 1,
      .max = 4096, AT(tp),
      .help = "ranks that share one model; the others work on other documents. With --layout 2d the "

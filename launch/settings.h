@@ -46,6 +46,9 @@ typedef struct settings {
 
 enum { SETTINGS_SPAN_MAX = 64 };
 
+/* The heading of all that other commands take over from the table as it is. */
+#define SETTINGS_COMPUTED_HELP "How it is computed"
+
 #define SETTINGS_REPRODUCIBLE_HELP                                                                  \
     "the same bytes at --tp 1, 2, 4 and 8: products are cut and added alike at every width, which "  \
     "takes some more time; not with --layout 2d"

@@ -8,15 +8,15 @@
 #include "settings.h"
 #include "status.h"
 
+/* `run` stands first: how documents are computed is said by the options of did generate itself. */
 typedef struct sweep_settings {
+    settings    run;
     const char *spec, *changes, *model, *scorer, *model_for, *tokenizer, *output;
-    bool        trace, quiet;
-    double      save_interval_s, maxh, stall_s, progress_interval_s;
-    int         tp, documents, pass_rows, wire, precision, threads;
-    const char *refine_window, *kernels, *options;
 } sweep_settings;
 
-extern const option_table sweep_settings_table;
+/* Complete after sweep_settings_prepare, which main calls first. */
+extern option_table sweep_settings_table;
+void                sweep_settings_prepare(void); /* Local. */
 
 /* Read the words after `did sweep`. Fails DID_EINVAL with one sentence. `out` borrows from
  * *said, which the caller closes. Local. */

@@ -99,3 +99,11 @@ status models_add_scorer(models *m, const char *dir, int *handle)
     append(m, &g, dir);
     return DID_OK;
 }
+
+int models_heads(const models *m)
+{
+    int heads = m->shape[0].n_heads;
+    for (int i = 1; i < m->n; i++)
+        if (m->shape[i].n_heads < heads) heads = m->shape[i].n_heads;
+    return heads;
+}

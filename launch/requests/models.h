@@ -34,4 +34,7 @@ status models_add_scorer(models *m, const char *dir, int *handle);
  * geometry_read does, DID_EINVAL when it is no causal model. Local. */
 status models_scorer(geometry *g, const char *dir);
 
+/* Heads of the model that has fewest: no more ranks than these share all of them. Local. */
+int models_heads(const models *m);
+
 #endif

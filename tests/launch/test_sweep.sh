@@ -74,6 +74,23 @@ for said in 'PASSED: NFE is what it is' 'PASSED: more is reopened' 'FAILED: and 
     grep -q "^$said" "$work/one.out" || fail "stdout lacks \"$said\""
 done
 
+# Where layers and positions lie changes no number either; a grid of its own has its own last bits.
+computed() {
+    local name=$1
+    shift
+    no_leaks mpirun --oversubscribe -n 2 "$did" sweep "${usual[@]}" --spec "$work/spec" \
+        --output "$work/$name" --threads 1 "$@" >"$work/$name.out" 2>"$work/$name.err" ||
+        fail "$name: exit code $?: $(tail -n 2 "$work/$name.err")"
+}
+computed depths --pp 2 --groups 3
+same_numbers "$work/one" "$work/depths"
+computed span --refine-span 2
+same_numbers "$work/one" "$work/span"
+computed grid --layout 2d --set "documents=1; seeds=5"
+[ "$(wc -l <"$work/grid/rows.csv")" = 10 ] || fail "--layout 2d: rows.csv has not nine rows"
+computed columns --tp 2 --wire bf16 --set "documents=1; seeds=5"
+grep -q '^PASSED: NFE is what it is' "$work/columns.out" || fail "--tp 2 --wire bf16 decides nothing"
+
 # A sample of did generate with the same seed is the same text.
 no_leaks "$did" generate --model "$model" --quiet -n 1 --seed 6 --length 32 --stages 4 \
     >"$work/sample" || fail "did generate"
@@ -186,6 +203,8 @@ spec_refused() {
     refused 3 "$work/bad$2" "${usual[@]}" --spec "$work/bad"
 }
 refused 2 '--spec is missing: name a file of settings' "${usual[@]}"
+refused 2 '--pp 2 does not divide the 1 rank of this run' "${usual[@]}" --spec "$work/spec" --pp 2
+refused 2 '--refine-span: found "wide"' "${usual[@]}" --spec "$work/spec" --refine-span wide
 refused 2 '--scorer is missing: name the directory of a causal checkpoint' --spec "$work/spec" \
     --model "$model"
 refused 3 "cannot read $work/none" "${usual[@]}" --spec "$work/none"

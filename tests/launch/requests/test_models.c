@@ -60,6 +60,15 @@ static void what_cannot_be_added(void **state)
     assert_non_null(strstr(status_message(), "a run can use 8 models, this would be one more"));
 }
 
+static void fewest_heads(void **state)
+{
+    models m = {.shape = {{.n_heads = 12}, {.n_heads = 4}, {.n_heads = 6}}, .n = 1};
+    (void)state;
+    assert_int_equal(models_heads(&m), 12);
+    m.n = 3;
+    assert_int_equal(models_heads(&m), 4);
+}
+
 /* Who drafts cannot score, and the other way round. */
 static void each_to_its_work(void **state)
 {
@@ -87,6 +96,7 @@ int main(void)
         cmocka_unit_test(each_directory_once),
         cmocka_unit_test(what_cannot_be_added),
         cmocka_unit_test(each_to_its_work),
+        cmocka_unit_test(fewest_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
