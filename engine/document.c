@@ -108,6 +108,30 @@ void document_restart(document *d, int32_t mask_id)
     d->attempt++;
 }
 
+void document_follow(document *d, const document *source)
+{
+    size_t n = (size_t)d->capacity;
+    assert(source->capacity == d->capacity && source->n_stages < d->n_stages);
+    assert(source->traced == d->traced);
+    d->length = source->length;
+    memcpy(d->token, source->token, n * sizeof *d->token);
+    memcpy(d->snapshot, source->snapshot, n * sizeof *d->snapshot);
+    memcpy(d->masked, source->masked, n * sizeof *d->masked);
+    memcpy(d->given, source->given, n * sizeof *d->given);
+    memcpy(d->before, source->before, n * sizeof *d->before);
+    memcpy(d->cost, source->cost, sizeof d->cost);
+    memcpy(d->seconds, source->seconds, sizeof d->seconds);
+    d->attempt = source->attempt;
+    d->rejected_nfe = source->rejected_nfe;
+    d->at = source->n_stages;
+    for (int k = 0; d->traced && k < source->n_stages; k++) {
+        memcpy(d->left[k], source->left[k], n * sizeof *d->left[k]);
+        d->left_length[k] = source->left_length[k];
+    }
+    if (d->traced) memcpy(d->draws, source->draws, (size_t)source->n_draws * sizeof *d->draws);
+    d->n_draws = source->n_draws;
+}
+
 int document_masked(const document *d, int first, int len)
 {
     int n = 0;

@@ -172,8 +172,9 @@ static void say_job(const run *r)
                 g->length);
     }
     if (r->task->carry) return;
-    log_say("job", "%d document%s, stages %s", r->job.input.n, r->job.input.n == 1 ? "" : "s",
-            r->job.stages_whole);
+    int n = 0;
+    for (int i = 0; i < r->job.input.n; i++) n += !r->job.input.request[i].silent;
+    log_say("job", "%d document%s, stages %s", n, n == 1 ? "" : "s", r->job.stages_whole);
 }
 
 /* Rank 0's part: is there a terminal to show things on, and is the job good? */

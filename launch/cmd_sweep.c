@@ -1,6 +1,7 @@
 #include "cmd_sweep.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,13 +70,17 @@ static status open_job(void *context, job *j, const settings *s, ending *usual)
     return timesheet_open(&c->timesheet, c->times);
 }
 
-/* The last stage is the scorer's, which is no part of what a setting costs. */
+/* What a document took itself, behind its source. The last stage of a setting is the scorer's, which
+ * is no part of what that costs. */
 static void note_time(void *context, int64_t serial, const double *seconds, int n)
 {
-    command *c = context;
-    double   sum = 0;
-    for (int k = 0; k + 1 < n; k++) sum += seconds[k];
-    if (n > 0) timesheet_note(c->timesheet, c->job->input.request[serial].custom_id, sum);
+    command       *c = context;
+    const request *all = c->job->input.request, *r = &all[serial];
+    const request *from = r->source ? &all[r->source - 1] : NULL;
+    double         sum = 0;
+    for (int k = from ? from->n_stages : 0; k < n - !r->silent; k++) sum += seconds[k];
+    if (n > 0 && !isnan(sum))
+        timesheet_note(c->timesheet, r->custom_id, sum, from ? from->custom_id : NULL);
 }
 
 /* ---- after ---- */

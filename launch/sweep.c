@@ -1,5 +1,6 @@
 #include "sweep.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,20 +171,57 @@ static status scorer_open(sweep *w, job *j)
 
 /* ---- documents ---- */
 
-/* A sample of did generate becomes document `number` of a setting: the same random numbers under
- * a name of its own, and a scorer behind it. */
-static status adopt(request *r, const sweep *w, const trial *t, uint64_t seed, int number)
+/* How many documents begin with the same random numbers: what settings share, then theirs. */
+static int family(const sweep *w)
 {
-    char name[HARVEST_NAME_MAX];
-    harvest_name(name, t->setting, seed, number);
+    return w->shared.n + w->spec.n_settings;
+}
+
+/* The place of a family's first document: all first documents of settings come before all second ones,
+ * so that a sweep that is stopped knows something of every setting. */
+static int family_place(const sweep *w, int seed, int number)
+{
+    return (number * w->spec.n_seeds + seed) * family(w);
+}
+
+static status rename_to(request *r, const char *name)
+{
     free(r->custom_id);
     r->custom_id = strdup(name);
-    if (!r->custom_id) return no_memory();
+    return r->custom_id ? DID_OK : no_memory();
+}
+
+/* A sample of did generate becomes document `number` of a setting: the same random numbers under
+ * a name of its own, and a scorer behind it. */
+static status adopt(request *r, const sweep *w, int place, int seed, int number)
+{
+    char name[HARVEST_NAME_MAX];
+    int  from = w->shared.from[place];
+    harvest_name(name, w->trial[place].setting, w->spec.seed[seed], number);
+    TRY(rename_to(r, name));
     r->seed = r->key;
     r->has_seed = true;
     r->stage[r->n_stages++] = (stage){.work = WORK_SCORE, .model = w->scorer};
+    r->source = from >= 0 ? family_place(w, seed, number) + from + 1 : 0;
     request_seal(r);
     return DID_OK;
+}
+
+/* A request of one setting, without a scorer, becomes that of a node. What it is decides its name, so
+ * that it is known again when the spec has grown. */
+static status become_shared(request *r, const sweep *w, int node, int first)
+{
+    const lineage_node *of = &w->shared.node[node];
+    char                name[HARVEST_NAME_MAX];
+    r->seed = r->key;
+    r->has_seed = true;
+    r->silent = true;
+    r->source = of->parent >= 0 ? first + of->parent + 1 : 0;
+    r->n_stages = of->n_stages;
+    for (int k = 0; k < r->n_stages; k++) r->stage[k] = lineage_stage(&w->trial[of->trial], k);
+    request_seal(r);
+    snprintf(name, sizeof name, "shared/%016" PRIx64, r->content);
+    return rename_to(r, name);
 }
 
 static status samples_of(input *in, const sweep *w, int place, uint64_t seed, job *j)
@@ -206,16 +244,15 @@ static status samples_of(input *in, const sweep *w, int place, uint64_t seed, jo
     return s;
 }
 
-/* The documents of one setting and seed, each at its place: all first documents, then all second
- * ones, so that a sweep that is stopped knows something of every setting. */
+/* The documents of one setting and seed, each at its place. */
 static status add_samples(input *all, const sweep *w, int place, int seed, job *j)
 {
     input  in = {0};
     status s = samples_of(&in, w, place, w->spec.seed[seed], j);
     for (int i = 0; s == DID_OK && i < in.n; i++) {
-        s = adopt(&in.request[i], w, &w->trial[place], w->spec.seed[seed], i);
-        int at = (i * w->spec.n_seeds + seed) * w->spec.n_settings + place;
-        all->request[at] = in.request[i];
+        request *to = &all->request[family_place(w, seed, i) + w->shared.n + place];
+        s = adopt(&in.request[i], w, place, seed, i);
+        *to = in.request[i];
         in.request[i] = (request){0};
     }
     if (in.length_max > all->length_max) all->length_max = in.length_max;
@@ -223,10 +260,25 @@ static status add_samples(input *all, const sweep *w, int place, int seed, job *
     return s;
 }
 
+/* The same of a node. */
+static status add_shared(input *all, const sweep *w, int node, int seed, job *j)
+{
+    input  in = {0};
+    status s = samples_of(&in, w, w->shared.node[node].trial, w->spec.seed[seed], j);
+    for (int i = 0; s == DID_OK && i < in.n; i++) {
+        int first = family_place(w, seed, i);
+        s = become_shared(&in.request[i], w, node, first);
+        all->request[first + node] = in.request[i];
+        in.request[i] = (request){0};
+    }
+    input_clear(&in);
+    return s;
+}
+
 static status documents_open(sweep *w, job *j)
 {
     const spec *s = &w->spec;
-    int64_t     n = (int64_t)s->n_settings * s->n_seeds * s->documents;
+    int64_t     n = (int64_t)family(w) * s->n_seeds * s->documents;
     if (n > INPUT_REQUESTS_MAX)
         return status_fail(DID_EFORMAT, "%s: %lld documents are asked for, at most %d are allowed",
                            s->path, (long long)n, INPUT_REQUESTS_MAX);
@@ -234,8 +286,10 @@ static status documents_open(sweep *w, job *j)
     j->input.request = calloc((size_t)n, sizeof *j->input.request);
     if (!j->input.request) return no_memory();
     j->input.n = (int)n;
-    for (int k = 0; k < s->n_seeds; k++)
+    for (int k = 0; k < s->n_seeds; k++) {
+        for (int i = 0; i < w->shared.n; i++) TRY(add_shared(&j->input, w, i, k, j));
         for (int i = 0; i < s->n_settings; i++) TRY(add_samples(&j->input, w, i, k, j));
+    }
     return DID_OK;
 }
 
@@ -248,12 +302,14 @@ status sweep_open(sweep *w, job *j, const settings *run, ending *usual)
     TRY(job_open(j, run, usual));
     *usual = END_INPUT;
     TRY(trials_open(w, j));
+    TRY(lineage_open(&w->shared, w->trial, w->spec.n_settings, w->set->apart));
     *usual = END_MODEL;
     TRY(scorer_open(w, j));
     *usual = END_INPUT;
     TRY(documents_open(w, j));
-    snprintf(j->stages_whole, sizeof j->stages_whole, "of %d settings, and a scorer behind each",
-             w->spec.n_settings);
+    snprintf(j->stages_whole, sizeof j->stages_whole,
+             "of %d settings, and a scorer behind each; what some share is made once, %d of each",
+             w->spec.n_settings, w->shared.n);
     return DID_OK;
 }
 
@@ -261,6 +317,7 @@ void sweep_close(sweep *w)
 {
     for (int i = 0; w->trial && i < w->spec.n_settings; i++) free(w->trial[i].stages);
     free(w->trial);
+    lineage_close(&w->shared);
     spec_clear(&w->spec);
     w->trial = NULL;
 }

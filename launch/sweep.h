@@ -1,6 +1,9 @@
 /* sweep.h - the documents of a spec as one job: every setting's, interleaved, with a scorer behind
  * the last stage of each.
  *
+ * What settings have in common is made once (lineage.h), by documents that no setting asked for and
+ * that those of the settings go on from.
+ *
  * Document i of a seed has the random numbers of sample i of `did generate -n --seed` in every
  * setting, so what two settings have in common comes out the same, and they are compared in
  * pairs. */
@@ -10,6 +13,7 @@
 #include "ending.h"
 #include "harvest.h"
 #include "job.h"
+#include "lineage.h"
 #include "spec.h"
 #include "status.h"
 #include "sweep_settings.h"
@@ -18,6 +22,7 @@ typedef struct sweep {
     const sweep_settings *set;
     spec                  spec;
     trial                *trial;  /* [n_settings] */
+    lineage               shared; /* stages of several settings */
     int                   scorer; /* weight handle */
 } sweep;
 

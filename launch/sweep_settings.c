@@ -30,6 +30,9 @@ static const option own[] = {
              "sweep; start the same command again and it goes on"},
     {"trace", 0, OPTION_FLAG, AT(run.trace),
      .help = "keep every draw in documents.jsonl, for did show"},
+    {"no-share", 0, OPTION_FLAG, AT(apart),
+     .help = "make for every setting anew what it has in common with others: the same texts and "
+             "tables, later"},
     {"save-interval-s", 0, OPTION_REAL, "SECONDS", "10", .max = 86400, AT(run.save_interval_s),
      .help = "unfinished documents are saved this often; 0 after every pass"},
 };

@@ -12,6 +12,7 @@
 typedef struct sweep_settings {
     settings    run;
     const char *spec, *changes, *model, *scorer, *model_for, *tokenizer, *output;
+    bool        apart; /* what settings share is made for each of them */
 } sweep_settings;
 
 /* Complete after sweep_settings_prepare, which main calls first. */

@@ -50,6 +50,9 @@ typedef struct book {
 
     status (*each_out)(void *context, store_visit *visit, void *to); /* that are out now */
     status (*commit)(void *context);
+
+    /* May documents wait later that do not now, whatever anybody submits? NULL: no. */
+    bool (*more_later)(void *context);
 } book;
 
 #endif

@@ -1,5 +1,6 @@
 #include "frontend.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "clock.h"
 #include "desk.h"
+#include "heritage.h"
 #include "interrupt.h"
 #include "log.h"
 #include "parcel.h"
@@ -53,6 +55,12 @@ static int64_t waiting(void *context)
     return ledger_waiting(f->ledger);
 }
 
+static bool more_later(void *context)
+{
+    const frontend *f = context;
+    return ledger_held(f->ledger) > 0;
+}
+
 /* Of one that was put down nothing more is taken: no leader comes back to it. */
 static status look(void *context, int64_t serial, store_state *state, int64_t *epoch)
 {
@@ -93,7 +101,10 @@ static void tell_seconds(const frontend *f, int64_t place, const json_t *body)
     int           n = (int)json_array_size(array);
     if (!f->settings.timed) return;
     if (n > STAGES_MAX) n = 0;
-    for (int k = 0; k < n; k++) seconds[k] = json_number_value(json_array_get(array, (size_t)k));
+    for (int k = 0; k < n; k++) {
+        const json_t *one = json_array_get(array, (size_t)k);
+        seconds[k] = json_is_null(one) ? NAN : json_number_value(one);
+    }
     f->settings.timed(f->settings.context, place, seconds, n);
 }
 
@@ -107,7 +118,7 @@ static status end(void *context, int64_t serial, const char *text, const json_t 
     char               *line;
     TRY(parcel_unpack(&d, text, strlen(text), r, serial, true, &rules->parcels));
     bool   failed = d->finish == FINISH_FAILED || d->finish == FINISH_REJECTED;
-    status s = record_line(&line, r, d, rules);
+    status s = r->silent ? heritage_leave(&line, d, r) : record_line(&line, r, d, rules);
     document_close(&d);
     TRY(s);
     TRY(ledger_finish(f->ledger, place, line, failed));
@@ -138,7 +149,7 @@ static status commit(void *context)
 static book book_of(frontend *f)
 {
     return (book){f,      lend,   waiting,   look,     save,  put_back,
-                  strike, end,    set_aside, each_out, commit};
+                  strike, end,    set_aside, each_out, commit, more_later};
 }
 
 /* ---- the wheel ---- */
@@ -177,7 +188,7 @@ static void look_for_silence(frontend *f)
 
 static progress_now sum_up(const frontend *f)
 {
-    progress_now now = {.documents = f->settings.job.n_requests,
+    progress_now now = {.documents = ledger_asked(f->ledger),
                         .done = ledger_done(f->ledger),
                         .failed = ledger_failed(f->ledger),
                         .earlier = ledger_earlier(f->ledger)};

@@ -21,8 +21,8 @@ typedef struct frontend_settings {
     door           *door; /* borrowed; its sign is written when the socket is bound */
     progress       *bar;  /* told about once per tenth of a second; may be NULL */
     bool (*asked)(void);  /* has somebody asked for an early end? may be NULL */
-    /* A document was finished, and its stages took seconds[n] (document.h); n is 0 where nobody knows
-     * that. Called by the thread; may be NULL. */
+    /* A document was finished, and its stages took seconds[n] (document.h), NAN where nobody knows that.
+     * Called by the thread; may be NULL. */
     void (*timed)(void *context, int64_t serial, const double *seconds, int n);
     void  *context;       /* of `timed` */
     double deadline_s;    /* by clock_seconds: leaders then put down what they have; 0: never */

@@ -40,7 +40,7 @@ typedef struct load {
     message_type how;     /* RESULT, PUT_DOWN, REFUSE: what is said of it */
     bool         failed;
     int          at;
-    json_t      *seconds; /* what each stage took; NULL where nobody knows */
+    json_t      *seconds; /* what each stage took; null where nobody knows */
     double       said;    /* when; 0: not yet on this connection */
 } load;
 

@@ -90,14 +90,21 @@ static status lend_some(desk *d, const leader_entry *to, int room, int *sent)
     return DID_OK;
 }
 
-static status on_ready(desk *d, const leader_entry *from, const message *m)
+/* Is there nothing to be had any more? */
+static bool exhausted(const desk *d)
 {
     const book *b = &d->settings.book;
-    int         room, sent = 0;
+    if (!d->settings.closed || b->waiting(b->context) > 0) return false;
+    return !b->more_later || !b->more_later(b->context);
+}
+
+static status on_ready(desk *d, const leader_entry *from, const message *m)
+{
+    int room, sent = 0;
     TRY(field_int(m->body, "room", 1, 1 << 20, &room));
     if (!d->stopping) TRY(lend_some(d, from, room, &sent));
     frame id = muster_id(from);
-    bool  over = d->stopping || (d->settings.closed && b->waiting(b->context) == 0);
+    bool  over = d->stopping || exhausted(d);
     if (sent == room && !over) return DID_OK;
     return desk_say(d, &id, over ? MESSAGE_OVER : MESSAGE_IDLE, NULL, NULL, 0);
 }

@@ -35,8 +35,11 @@ typedef struct request {
     document   *draft;           /* the text it begins with and where it stands; NULL: from nothing.
                                     Stays with the front-end: leaders get it as a checkpoint */
     uint64_t    found;           /* hash of that text; 0: none */
-    uint64_t    content;         /* hash of everything above but custom_id: same id, other content
-                                    is a conflict */
+    int         source;          /* 1 + the place, among those it came with, of the request that it
+                                    goes on from: that one's stages are the first of these. 0: none */
+    bool        silent;          /* there for those that go on from it: the output has no record */
+    uint64_t    content;         /* hash of what is asked for, without custom_id: same id, other
+                                    content is a conflict */
 } request;
 
 /* Frees what the request owns; leaves it zeroed. Local. */

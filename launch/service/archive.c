@@ -83,5 +83,5 @@ static status commit(void *context)
 book archive_book(store *s)
 {
     return (book){s,      lend,   waiting,   look,     save,  put_back,
-                  strike, end,    set_aside, each_out, commit};
+                  strike, end,    set_aside, each_out, commit, NULL};
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heritage.h"
 #include "record.h"
 #include "results.h"
 #include "statefile.h"
@@ -67,8 +68,10 @@ static status add_entry(audit *a, const store_row *row)
         a->entry = grown;
         a->entries_max = more;
     }
-    audit_entry e = {
-        .custom_id = strdup(row->custom_id), .sample = row->sample, .over = is_over(row->state)};
+    audit_entry e = {.custom_id = strdup(row->custom_id),
+                     .sample = row->sample,
+                     .over = is_over(row->state),
+                     .printed = row->record && heritage_is(row->record)};
     if (!e.custom_id) return no_memory();
     a->entry[a->n_entries++] = e;
     return DID_OK;

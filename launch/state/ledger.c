@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heritage.h"
 #include "log.h"
 #include "results.h"
 #include "standing.h"
 
-typedef enum { WAITING, OUT, NOTED, DONE } standing;
+/* HELD waits for its source. */
+typedef enum { WAITING, HELD, OUT, NOTED, DONE } standing;
 
 /* Something for the next commit. */
 typedef struct note {
@@ -20,8 +22,9 @@ typedef struct note {
 } note;
 
 struct ledger {
-    const request *requests;
-    int            n;
+    const request      *requests;
+    int                 n, silent; /* all, and those that nobody asked for */
+    const parcel_rules *parcels;
     store         *state; /* NULL: none */
     int64_t        job;   /* in the state file */
     int64_t       *kept;  /* [n] serials there */
@@ -29,10 +32,12 @@ struct ledger {
     results       *output;
     unsigned char *stand;   /* [n] */
     int           *epoch;   /* [n] times it was taken */
-    bool          *printed; /* [n] its record is in the output */
+    bool          *printed; /* [n] its record is in the output, or does not belong there */
+    int           *heir;    /* [n] the first that goes on from it, and */
+    int           *sibling; /* [n] the next that goes on from the same; -1 none */
     int           *by_name; /* [n] places, sorted by custom_id and sample */
     int            next;    /* no document before it waits */
-    int            waiting, done, failed, earlier;
+    int            waiting, held, done, failed, earlier;
     note          *notes;
     int            n_notes, notes_max;
 };
@@ -74,6 +79,24 @@ static int place_of(const ledger *l, const char *custom_id, int sample)
 
 /* ---- opening ---- */
 
+/* Who goes on from whom; the heirs of a document in ascending places. */
+static void note_heirs(ledger *l)
+{
+    for (int i = l->n - 1; i >= 0; i--) {
+        const request *r = &l->requests[i];
+        l->heir[i] = l->sibling[i] = -1;
+        l->printed[i] = r->silent;
+        l->silent += r->silent;
+    }
+    for (int i = l->n - 1; i >= 0; i--) {
+        int source = l->requests[i].source - 1;
+        if (source < 0) continue;
+        assert(source < i);
+        l->sibling[i] = l->heir[source];
+        l->heir[source] = i;
+    }
+}
+
 static status allocate(ledger *l)
 {
     size_t n = (size_t)l->n + 1;
@@ -82,8 +105,12 @@ static status allocate(ledger *l)
     l->epoch = calloc(n, sizeof *l->epoch);
     l->kept = calloc(n, sizeof *l->kept);
     l->by_name = malloc(n * sizeof *l->by_name);
-    if (!l->stand || !l->epoch || !l->printed || !l->kept || !l->by_name) return no_memory();
+    l->heir = malloc(n * sizeof *l->heir);
+    l->sibling = malloc(n * sizeof *l->sibling);
+    if (!l->stand || !l->epoch || !l->printed || !l->kept || !l->by_name || !l->heir || !l->sibling)
+        return no_memory();
     for (int i = 0; i < l->n; i++) l->by_name[i] = i;
+    note_heirs(l);
     qsort_r(l->by_name, (size_t)l->n, sizeof *l->by_name, compare_places, l);
     return DID_OK;
 }
@@ -102,11 +129,31 @@ static status enter(ledger *l, int i)
     const request *r = &l->requests[i];
     snprintf(line, sizeof line, "{\"content\": \"%016" PRIx64 "\"}", r->content);
     TRY(store_enter(l->state, l->job, r->custom_id, r->sample, line, &found));
+    bool over = is_over(found.state), begun = found.text != NULL;
     free(found.text);
     l->kept[i] = found.serial;
-    l->stand[i] = is_over(found.state) ? DONE : WAITING;
-    l->earlier += is_over(found.state);
+    l->stand[i] = over ? DONE : begun || !r->source ? WAITING : HELD;
+    if (r->silent) return DID_OK;
+    l->earlier += over;
     l->failed += found.state == STORE_FAILED;
+    return DID_OK;
+}
+
+/* A source that nobody needs any more is over, and whoever needs one that is finished may begin. Sources
+ * stand before those that go on from them. */
+static status settle_sources(ledger *l)
+{
+    bool *needed = calloc((size_t)l->n + 1, sizeof *needed);
+    if (!needed) return no_memory();
+    for (int i = l->n - 1; i >= 0; i--) {
+        const request *r = &l->requests[i];
+        if (r->silent && !needed[i]) l->stand[i] = DONE;
+        if (l->stand[i] == HELD) needed[r->source - 1] = true;
+    }
+    free(needed);
+    for (int i = 0; i < l->n; i++)
+        if (l->stand[i] == HELD && l->stand[l->requests[i].source - 1] == DONE)
+            l->stand[i] = WAITING;
     return DID_OK;
 }
 
@@ -117,6 +164,7 @@ static status submit(ledger *l, const char *path)
         if (s != DID_OK) return s == DID_EINVAL ? status_at(s, "state file %s", path) : s;
     }
     l->done = l->earlier;
+    TRY(settle_sources(l));
     return store_commit(l->state);
 }
 
@@ -199,19 +247,23 @@ static status bring_in_step(ledger *l, const char *output)
     TRY(store_read(l->state, l->job, &after, print_missing, &c));
     TRY(c.result);
     if (l->earlier > 0)
-        log_say("ledger", "%d of %d documents were finished before", l->earlier, l->n);
+        log_say("ledger", "%d of %d documents were finished before", l->earlier, ledger_asked(l));
     return results_sync(l->output);
 }
 
 /* How many documents nobody has finished yet. */
 static void count_waiting(ledger *l)
 {
-    for (int i = 0; i < l->n; i++) l->waiting += l->stand[i] == WAITING;
+    for (int i = 0; i < l->n; i++) {
+        l->waiting += l->stand[i] == WAITING;
+        l->held += l->stand[i] == HELD;
+    }
 }
 
 static status bring_up(ledger *l, const ledger_settings *settings)
 {
     TRY(allocate(l));
+    assert(settings->state || l->silent == 0);
     if (settings->state) {
         TRY(record_identity(&l->identity, settings->rules));
         TRY(store_open_own(&l->state, settings->state, l->identity, &l->job));
@@ -229,6 +281,7 @@ status ledger_open(ledger **out, const ledger_settings *settings)
     if (!l) return no_memory();
     l->requests = settings->requests;
     l->n = settings->n_requests;
+    l->parcels = &settings->rules->parcels;
     status s = bring_up(l, settings);
     if (s == DID_OK) return s;
     ledger_close(out); /* whatever closing says, the first failure is the one to tell */
@@ -236,6 +289,17 @@ status ledger_open(ledger **out, const ledger_settings *settings)
 }
 
 /* ---- handing out and taking in ---- */
+
+/* What the source of document `i` has left, as its beginning. */
+static status begin_with_source(const ledger *l, int i, char **checkpoint)
+{
+    const request *r = &l->requests[i], *from = &l->requests[r->source - 1];
+    store_found    found;
+    TRY(store_find(l->state, l->job, from->custom_id, from->sample, &found));
+    status s = found.text ? heritage_take(checkpoint, found.text, from, r, l->parcels) : DID_OK;
+    free(found.text);
+    return s;
+}
 
 status ledger_take(ledger *l, int64_t *serial, char **checkpoint)
 {
@@ -248,6 +312,7 @@ status ledger_take(ledger *l, int64_t *serial, char **checkpoint)
     if (l->state) TRY(store_find(l->state, l->job, r->custom_id, r->sample, &found));
     *checkpoint = found.text;
     if (r->draft && !*checkpoint) TRY(parcel_pack(checkpoint, r->draft, r));
+    if (r->source && !*checkpoint) TRY(begin_with_source(l, l->next, checkpoint));
     l->stand[l->next] = OUT;
     l->epoch[l->next]++;
     l->waiting--;
@@ -286,6 +351,16 @@ bool ledger_over(const ledger *l, int64_t serial)
 int ledger_waiting(const ledger *l)
 {
     return l->waiting;
+}
+
+int ledger_held(const ledger *l)
+{
+    return l->held;
+}
+
+int ledger_asked(const ledger *l)
+{
+    return l->n - l->silent;
 }
 
 int ledger_done(const ledger *l)
@@ -346,12 +421,26 @@ static status write_state(ledger *l)
     return store_commit(l->state);
 }
 
+/* Those that go on from document `place` may begin. */
+static void release_heirs(ledger *l, int place)
+{
+    for (int i = l->heir[place]; i >= 0; i = l->sibling[i]) {
+        if (l->stand[i] != HELD) continue;
+        l->stand[i] = WAITING;
+        l->waiting++;
+        l->held--;
+        if (i < l->next) l->next = i;
+    }
+}
+
 static status write_output(ledger *l, const note *t)
 {
     if (!is_over(t->state)) return DID_OK;
     if (!l->printed[t->place]) TRY(results_append(l->output, t->text));
     l->printed[t->place] = true;
     l->stand[t->place] = DONE;
+    release_heirs(l, t->place);
+    if (l->requests[t->place].silent) return DID_OK;
     l->done++;
     l->failed += t->state == STORE_FAILED;
     return DID_OK;
@@ -390,6 +479,8 @@ status ledger_close(ledger **out)
     free(l->epoch);
     free(l->printed);
     free(l->by_name);
+    free(l->heir);
+    free(l->sibling);
     free(l->kept);
     free(l->identity);
     free(l);

@@ -1,7 +1,10 @@
 /* ledger.h - every document of the job: waiting, out, or finished and written down exactly once.
  *
  * Keeps the state file, where there is one, and the output in step: a record reaches the state file
- * first and the output second, so the output can always be completed from the state file. */
+ * first and the output second, so the output can always be completed from the state file.
+ *
+ * A request with a source waits until that one is finished, and then begins with what it has left
+ * (heritage.h). Sources are kept in the state file, so only a job that has one may hold them. */
 #ifndef DID_LEDGER_H
 #define DID_LEDGER_H
 
@@ -38,12 +41,16 @@ int  ledger_epoch(const ledger *l, int64_t serial);
 bool ledger_out(const ledger *l, int64_t serial); /* taken, not finished. Local. */
 bool ledger_over(const ledger *l, int64_t serial); /* finished, on disk or soon. Local. */
 int  ledger_waiting(const ledger *l);             /* not taken, not finished. Local. */
+int  ledger_held(const ledger *l);                /* not to be taken before another is finished. Local. */
+
+/* What follows counts no silent documents. */
+int  ledger_asked(const ledger *l);               /* all of them. Local. */
 int  ledger_done(const ledger *l);                /* finished, earlier runs included. Local. */
 int  ledger_failed(const ledger *l);              /* of those, without a text. Local. */
 int  ledger_earlier(const ledger *l);             /* finished before this run. Local. */
 
-/* Note a checkpoint, made in a stage that drafts or refines, or a record for the next commit;
- * the text is taken over. Leader. */
+/* Note a checkpoint, made in a stage that drafts or refines, or a record (of a silent document: what
+ * it has left) for the next commit; the text is taken over. Leader. */
 status ledger_save(ledger *l, int64_t serial, bool refining, char *text);
 status ledger_finish(ledger *l, int64_t serial, char *line, bool failed);
 

@@ -32,7 +32,7 @@ static int asked(const paper *p)
     return p->sheet->n * p->sheet->harvest->n_documents;
 }
 
-/* Positions evaluated for all documents. */
+/* Positions evaluated, had every document been made alone. */
 static double rows_of(const paper *p)
 {
     double rows = 0;
@@ -53,8 +53,9 @@ static void time_fact(FILE *to, const paper *p)
     if (timed(p))
         snprintf(
             text, sizeof text,
-            "%.1f seconds on %d ranks: %.0f tokens per second, %.0f row evaluations per second",
-            p->seconds, p->ranks, tokens_of(p) / p->seconds, rows_of(p) / p->seconds);
+            "%.1f seconds on %d ranks: %.0f tokens per second; %.3g row evaluations, counting what "
+            "settings share in each of them",
+            p->seconds, p->ranks, tokens_of(p) / p->seconds, rows_of(p));
     else
         snprintf(text, sizeof text,
                  "%d of %d documents were made by the last run, in %.1f seconds on %d ranks; the "

@@ -91,6 +91,18 @@ computed grid --layout 2d --set "documents=1; seeds=5"
 computed columns --tp 2 --wire bf16 --set "documents=1; seeds=5"
 grep -q '^PASSED: NFE is what it is' "$work/columns.out" || fail "--tp 2 --wire bf16 decides nothing"
 
+# Everything made for each setting alone: the same documents, draw for draw, and the same tables.
+no_leaks mpirun --oversubscribe -n 2 "$did" sweep "${usual[@]}" --spec "$work/spec" --no-share \
+    --output "$work/apart" --trace >"$work/apart.out" || fail "--no-share: exit code $?"
+same_numbers "$work/one" "$work/apart"
+cmp <(sort "$work/four/documents.jsonl") <(sort "$work/apart/documents.jsonl") ||
+    fail "what is shared is not what each setting makes alone"
+shared=$(grep -c '^{"custom_id":"shared/' "$work/one/seconds.jsonl")
+[ "$shared" = 4 ] || fail "$shared drafts are made once, expected one for each document of a seed"
+grep -q shared/ "$work/apart/seconds.jsonl" && fail "--no-share shares"
+"$did" fsck --state "$work/one/state.db" --output "$work/one/documents.jsonl" >"$work/fsck" ||
+    fail "did fsck: $(cat "$work/fsck")"
+
 # A sample of did generate with the same seed is the same text.
 no_leaks "$did" generate --model "$model" --quiet -n 1 --seed 6 --length 32 --stages 4 \
     >"$work/sample" || fail "did generate"
@@ -125,8 +137,12 @@ cmp <(head -n "$before" "$work/killed/documents.jsonl") "$work/before" ||
     fail "what was written before the kill is no longer there"
 python3 - "$work/before" "$work/killed/seconds.jsonl" <<'PYTHON' || fail "a document was made twice"
 import collections, json, sys
-made = collections.Counter(json.loads(line)["custom_id"] for line in open(sys.argv[2]))
-sys.exit(any(made[json.loads(line)["custom_id"]] > 1 for line in open(sys.argv[1])))
+times = [json.loads(line) for line in open(sys.argv[2])]
+made = collections.Counter(time["custom_id"] for time in times)
+after = {time["custom_id"]: time.get("after") for time in times}
+before = [json.loads(line)["custom_id"] for line in open(sys.argv[1])]
+shared = {after[name] for name in before if after.get(name)}
+sys.exit(not shared or any(made[name] > 1 for name in before + list(shared)))
 PYTHON
 cmp <(sort "$work/one/documents.jsonl") <(sort "$work/killed/documents.jsonl") ||
     fail "documents differ after a kill"

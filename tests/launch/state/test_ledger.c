@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "heritage.h"
 #include "ledger.h"
 #include "sample.h"
 
@@ -241,6 +242,110 @@ static void a_damaged_record(void **state)
 }
 
 /* Killed at any moment between commits and started again, until all is done: every record once. */
+/* Documents 1 and 2 go on from 0, which nobody asked for, and 4 from 3, likewise. */
+static void with_sources(fixture *f)
+{
+    static const int source[N] = {0, 1, 1, 0, 4, 0};
+    for (int i = 0; i < N; i++) {
+        request *r = &f->requests[i];
+        r->source = source[i];
+        r->silent = i == 0 || i == 3;
+        r->sample = 0;
+        r->has_seed = true;
+        if (r->silent) r->n_stages = 1;
+        request_seal(r);
+    }
+}
+
+/* The source comes to an end, with a text or without. */
+static void finish_source(const fixture *f, ledger *l, int serial, finish end)
+{
+    const request *r = &f->requests[serial];
+    document      *d;
+    char          *line;
+    assert_int_equal(parcel_begin(&d, r, serial, &f->rules.parcels), DID_OK);
+    sample_walk(d, r->length, 9);
+    d->finish = end;
+    assert_int_equal(heritage_leave(&line, d, r), DID_OK);
+    assert_int_equal(ledger_finish(l, serial, line, end != FINISH_LENGTH), DID_OK);
+    document_close(&d);
+}
+
+static int64_t take_begun(const fixture *f, ledger *l)
+{
+    int64_t   serial;
+    char     *found;
+    document *d;
+    assert_int_equal(ledger_take(l, &serial, &found), DID_OK);
+    assert_non_null(found);
+    status s = parcel_unpack(&d, found, strlen(found), &f->requests[serial], serial, false,
+                             &f->rules.parcels);
+    assert_int_equal(s, DID_OK);
+    assert_int_equal(d->at, 1);
+    document_close(&d);
+    free(found);
+    return serial;
+}
+
+static void sources_come_first(void **state)
+{
+    fixture *f = *state;
+    with_sources(f);
+    ledger *l = opened(f);
+    assert_true(ledger_asked(l) == 4 && ledger_waiting(l) == 3 && ledger_held(l) == 3);
+    assert_int_equal(take_one(l, NULL), 0);
+    assert_int_equal(take_one(l, NULL), 3);
+    assert_int_equal(take_one(l, NULL), 5);
+    assert_int_equal(take_one(l, NULL), -1);
+    finish_source(f, l, 0, FINISH_LENGTH);
+    assert_int_equal(ledger_held(l), 3);
+    assert_int_equal(ledger_commit(l), DID_OK);
+    assert_true(ledger_waiting(l) == 2 && ledger_held(l) == 1 && ledger_done(l) == 0);
+    assert_int_equal(take_begun(f, l), 1);
+    finish_one(f, l, 1, false);
+    assert_int_equal(ledger_commit(l), DID_OK);
+    output_holds(f, (int64_t[]){1}, 1);
+    assert_int_equal(ledger_close(&l), DID_OK);
+
+    /* Taken up again: what the first source left is still there, the second begins anew and fails,
+     * so the one behind it begins by itself. */
+    l = opened(f);
+    assert_true(ledger_earlier(l) == 1 && ledger_waiting(l) == 3 && ledger_held(l) == 1);
+    assert_int_equal(take_begun(f, l), 2);
+    assert_int_equal(take_one(l, NULL), 3);
+    finish_source(f, l, 3, FINISH_REJECTED);
+    assert_int_equal(ledger_commit(l), DID_OK);
+    assert_true(ledger_failed(l) == 0 && ledger_held(l) == 0);
+    assert_int_equal(take_one(l, NULL), 4);
+    assert_int_equal(take_one(l, NULL), 5);
+    for (int i = 2; i < N; i++)
+        if (i != 3) finish_one(f, l, i, false);
+    assert_int_equal(ledger_commit(l), DID_OK);
+    output_holds(f, (int64_t[]){1, 2, 4, 5}, 4);
+    assert_int_equal(ledger_close(&l), DID_OK);
+}
+
+/* A run that shares nothing comes after one that does, and the other way round: whoever is finished
+ * needs no source, and a source that nobody needs is not made. */
+static void sources_that_nobody_needs(void **state)
+{
+    fixture *f = *state;
+    with_sources(f);
+    for (int i = 0; i < N; i++) f->requests[i].source = 0;
+    ledger *l = opened(f);
+    for (int i = 0; i < 3; i++) assert_int_equal(take_one(l, NULL), i < 2 ? i + 1 : 4);
+    finish_one(f, l, 1, false);
+    assert_int_equal(ledger_save(l, 2, false, strdup("two")), DID_OK);
+    assert_int_equal(ledger_commit(l), DID_OK);
+    assert_int_equal(ledger_close(&l), DID_OK);
+    with_sources(f);
+    l = opened(f);
+    assert_true(ledger_waiting(l) == 3 && ledger_held(l) == 1);
+    assert_int_equal(take_one(l, "two"), 2);
+    assert_int_equal(take_one(l, NULL), 3);
+    assert_int_equal(ledger_close(&l), DID_OK);
+}
+
 static void killed_again_and_again(void **state)
 {
     fixture *f = *state;
@@ -276,7 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FILES(without_a_state_file), WITH_FILES(taken_up_again),
         WITH_FILES(a_shortened_output),   WITH_FILES(somebody_elses_output),
-        WITH_FILES(a_damaged_record),     WITH_FILES(killed_again_and_again),
+        WITH_FILES(a_damaged_record),     WITH_FILES(sources_come_first),
+        WITH_FILES(sources_that_nobody_needs), WITH_FILES(killed_again_and_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
