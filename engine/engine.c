@@ -213,7 +213,7 @@ static status read_models(model *models, const engine_settings *s, int r, int de
         if (depths > g.n_layers)
             return status_fail(DID_EINVAL, "%s has %d layers, too few for a depth of %d",
                                s->model[i], g.n_layers, depths);
-        model_deepen(&models[i], depth, depths);
+        model_deepen(&models[i], depth, depths, s->last_layer > 0 ? s->last_layer : 1);
     }
     return DID_OK;
 }
@@ -280,7 +280,8 @@ static cost_layout layout_of(const engine_settings *s, const comm *world)
                          .span = larger(s->span, 1),
                          .groups = groups_of(s),
                          .mesh = s->mesh_rows > 0,
-                         .per_host = larger(s->per_host, 1)};
+                         .per_host = larger(s->per_host, 1),
+                         .last = s->last_layer};
 }
 
 /* Cache, workspace and the scratch of decisions, out of one arena. */

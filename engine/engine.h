@@ -24,6 +24,8 @@ typedef struct engine_settings {
     int         tp;             /* Q: ranks per row */
     int         depth;          /* D: rows of a team one behind the other, each with its share of the
                                  * layers; 0 is 1 */
+    double      last_layer;     /* what a model's last layer costs with all that follows it, in layers
+                                 * before it: depths share layers by it; 0 is 1 */
     int         groups;         /* of documents, which take turns at the depths, at most
                                  * ENGINE_GROUPS_MAX; 0: as many as depths */
     int         span;           /* S: rows of a team side by side, each with its part of a long

@@ -9,7 +9,7 @@
 #include "log.h"
 #include "report.h"
 
-enum { DOCUMENTS = 32, DOCUMENTS_WORTHWHILE = 8 };
+enum { DOCUMENTS_WORTHWHILE = 8 };
 
 status budget_survey(budget *b, comm *world)
 {
@@ -84,7 +84,7 @@ static int documents_wanted(const settings *s, int teams, int depth, int n)
 {
     int share = (n + teams - 1) / teams;
     if (s->documents) return s->documents;
-    return share < DOCUMENTS * depth ? share : DOCUMENTS * depth;
+    return share < BUDGET_DOCUMENTS * depth ? share : BUDGET_DOCUMENTS * depth;
 }
 
 /* The most documents, halving from `most`, that fit in the room at this width; 0 when not even

@@ -11,6 +11,9 @@
 #include "settings.h"
 #include "status.h"
 
+/* Documents that are enough for a pass, where nobody says how many. */
+enum { BUDGET_DOCUMENTS = 32 };
+
 /* Memory of the ranks, as the tightest of them sees it. */
 typedef struct budget {
     size_t      held;    /* most that a rank holds already */
@@ -24,7 +27,7 @@ typedef struct budget {
 status budget_survey(budget *b, comm *world);
 
 /* Settle e->tp, e->depth, e->span and e->documents for `ranks` ranks and `n` documents: what the user said, else
- * the least tp and the most documents (at most 32) that fit. Without a word, rows span refinements as
+ * the least tp and the most documents (at most BUDGET_DOCUMENTS) that fit. Without a word, rows span refinements as
  * far as there are fewer documents than rows, or as memory asks for it. With --layout 2d all ranks are one grid,
  * e->mesh_rows x e->tp: as many columns as --tp says, else about as many as rows. *need is the plan of the choice. Fails
  * DID_EINVAL when --tp, --pp or --refine-span cannot be, saying which could, or when nothing fits, naming the bytes.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "prospect.h"
 #include "report.h"
 #include "split.h"
 #include "stages.h"
@@ -13,24 +14,10 @@
  * the threads of its sockets take beside the engine. */
 static const double HELD = 18e6, FRONTEND = 4e6;
 
-/* A part of a spanned window below this is no pass worth having; and thresholds place about two tokens
- * a pass. */
-enum { SPAN_POSITIONS = 256, THRESHOLD_TOKENS = 2 };
+/* A part of a spanned window below this is no pass worth having. */
+enum { SPAN_POSITIONS = 256 };
 
 /* ---- the job ---- */
-
-/* How many passes a document takes, and how many tokens they place. */
-static forecast_stage stage_of(const stage *s, int k, int length, int window)
-{
-    double open = k == 0 ? length - 1 : floor(s->remask * (length - 1));
-    int    block = stage_block(s, length);
-    double regions = ceil((double)length / block), passes = open;
-    if (block == length && length > window) regions = 1 + ceil((length - window) / (window / 2.0));
-    if (s->sampler == SAMPLER_QUOTA || s->sampler == SAMPLER_ANCESTRAL)
-        passes = fmin(open, regions * fmin(s->steps, ceil(open / regions)));
-    if (s->sampler == SAMPLER_THRESHOLD) passes = open / THRESHOLD_TOKENS;
-    return (forecast_stage){.block = block, .passes = passes, .drawn = open};
-}
 
 static status read_job(candidates *c, const plan_settings *s)
 {
@@ -47,10 +34,9 @@ static status read_job(candidates *c, const plan_settings *s)
     TRY(stages_check(stages, n, length, &c->models));
     window = settings_refine_window(&as);
     if (window == 0) window = c->model.length;
-    c->job = (forecast_job){.documents = s->documents, .length = length,
-                            .window = window < length ? window : length,
-                            .pass_rows = s->pass_rows, .n_stages = n};
-    for (int k = 0; k < n; k++) c->job.stage[k] = stage_of(&stages[k], k, length, c->job.window);
+    c->job = prospect_job(stages, n, length, window);
+    c->job.documents = s->documents;
+    c->job.pass_rows = s->pass_rows;
     return DID_OK;
 }
 

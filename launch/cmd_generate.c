@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "clock.h"
 #include "comm.h"
+#include "depths.h"
 #include "door.h"
 #include "ending.h"
 #include "engine.h"
@@ -32,6 +33,7 @@ static const double PATIENCE_S = 300;
  * broadcast whole. */
 typedef struct decision {
     int           n_models, tp, depth, span, mesh_rows, documents, length_max, refine_window, end_id;
+    double        last_layer;
     engine_memory need;
     char          model[ENGINE_MODELS_MAX][MODEL_DIR_MAX];
 } decision;
@@ -68,6 +70,7 @@ static void engine_settings_fill(engine_settings *e, const settings *s, const de
     *e = (engine_settings){.n_models = d->n_models,
                            .tp = d->tp,
                            .depth = d->depth,
+                           .last_layer = d->last_layer,
                            .groups = s->groups,
                            .span = d->span,
                            .mesh_rows = d->mesh_rows,
@@ -151,6 +154,7 @@ static status decide(run *r)
     TRY(caches_check(&r->job, d->refine_window));
     settings said = *r->set;
     TRY(span_settle(&said, &r->job, d->refine_window));
+    d->last_layer = depths_last(&r->job, r->set, &r->foresight);
     engine_settings_fill(&r->wanted, r->set, d);
     int n = r->task->carry ? INPUT_REQUESTS_MAX : r->job.input.n;
     TRY(budget_settle(&r->wanted, &d->need, &r->budget, &said, &r->job.models, comm_size(r->world),
@@ -198,18 +202,18 @@ static ending prepare(run *r)
     if ((end = ending_agree(r->world, s, usual)) != END_DONE) return end;
     if (first(r)) say_job(r);
 
-    s = budget_survey(&r->budget, r->world);
+    s = foresight_share(&r->foresight, r->set->calibration, r->set->kernels, r->set->precision == 1,
+                        r->world);
+    if (s == DID_OK) s = budget_survey(&r->budget, r->world);
     if (s == DID_OK && first(r)) s = decide(r);
     if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
     s = comm_broadcast(r->world, &r->plan, sizeof r->plan, 0, EV_SETUP);
     if ((end = ending_agree(r->world, s, END_PEER)) != END_DONE) return end;
     engine_settings_fill(&r->wanted, r->set, &r->plan);
-    s = foresight_share(&r->foresight, r->set->calibration, r->set->kernels, r->set->precision == 1,
-                        r->world);
-    if ((end = ending_agree(r->world, s, END_USAGE)) != END_DONE) return end;
     r->wanted.machine = r->foresight.found ? &r->foresight.machine : NULL;
     r->wanted.per_host = r->foresight.per_host;
     budget_say(&r->wanted, &r->plan.need, &r->budget, comm_size(r->world));
+    depths_say(&r->wanted, &r->job.models);
     return END_DONE;
 }
 

@@ -127,11 +127,9 @@ static status refinements_settle(job *j, const settings *s)
 static status drafting_settle(job *j, const settings *s)
 {
     stage_defaults d = settings_stage(s);
-    stage          list[STAGES_MAX];
-    int            n = 0;
-    TRY(stages_parse(list, &n, j->stages, &d, &j->models));
-    TRY(stages_check(list, n, j->length, &j->models));
-    stages_text(list, n, &j->models, j->stages_whole, sizeof j->stages_whole);
+    TRY(stages_parse(j->usual, &j->n_usual, j->stages, &d, &j->models));
+    TRY(stages_check(j->usual, j->n_usual, j->length, &j->models));
+    stages_text(j->usual, j->n_usual, &j->models, j->stages_whole, sizeof j->stages_whole);
     return DID_OK;
 }
 

@@ -20,6 +20,8 @@ typedef struct job {
     int        length;  /* where a line is silent */
     char       stages[STAGES_TEXT_MAX];       /* of lines that name none, as the user wrote them */
     char       stages_whole[STAGES_TEXT_MAX]; /* the same with every setting written out */
+    stage      usual[STAGES_MAX];             /* the same, of drafts; n_usual of them */
+    int        n_usual;
     input      input;
 } job;
 

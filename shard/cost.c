@@ -2,7 +2,9 @@
 
 #include <math.h>
 
+#include "ordinary.h"
 #include "split.h"
+#include "strata.h"
 
 /* What a draw says, per row and rank (peaks, masses, cuts, tokens; and while any row's nucleus is cut
  * four histograms), in batches of so many rows; a plan's head and what it says of a segment, a row and
@@ -203,6 +205,13 @@ typedef struct parts {
     int    layers;
 } parts;
 
+/* Of a depth. */
+static int layers_of(const cost_place *at, int depth)
+{
+    double last = at->layout.last > 0 ? at->layout.last : 1;
+    return strata_part(at->model->n_layers, last, at->layout.depth, depth).len;
+}
+
 static parts parts_of(const cost_place *at)
 {
     const geometry *g = at->model;
@@ -212,7 +221,7 @@ static parts parts_of(const cost_place *at)
                    .width = heads * g->head_size,
                    .mlp = split_part(g->d_mlp, SPLIT_MLP, q, 0).len,
                    .vocab = split_part(g->vocab, SPLIT_VOCAB, q, 0).len,
-                   .layers = split_part(g->n_layers, 1, at->layout.depth, 0).len};
+                   .layers = layers_of(at, 0)};
 }
 
 double cost_weights(const cost_place *at)
@@ -325,14 +334,28 @@ static cost_time stage(const cost_place *at, const cost_segment *s, int n, doubl
     return c;
 }
 
-/* The slowest depth: the first has the most layers, the last has the vocabulary too. */
+/* The slowest depth: of all but the last none has more layers than the first. */
 static cost_time slowest(const cost_place *at, const cost_segment *s, int n, double share)
 {
-    int       layers = at->model->n_layers, depth = at->layout.depth;
-    cost_time last = stage(at, s, n, share, split_part(layers, 1, depth, depth - 1).len, true);
+    int       depth = at->layout.depth;
+    cost_time last = stage(at, s, n, share, layers_of(at, depth - 1), true);
     if (depth == 1) return last;
-    cost_time first = stage(at, s, n, share, split_part(layers, 1, depth, 0).len, false);
+    cost_time first = stage(at, s, n, share, layers_of(at, 0), false);
     return first.seconds > last.seconds ? first : last;
+}
+
+cost_layer cost_layers(const cost_place *at, const cost_segment *s, int n)
+{
+    cost_place  on = *at;
+    calibration ordinary;
+    if (!on.machine) {
+        ordinary_machine(&ordinary);
+        on.machine = &ordinary;
+    }
+    double share = 1.0 / (at->layout.groups > 1 ? at->layout.groups : 1);
+    double one = stage(&on, s, n, share, 1, false).seconds;
+    double usual = stage(&on, s, n, share, 2, false).seconds - one;
+    return (cost_layer){usual, stage(&on, s, n, share, 1, true).seconds - (one - usual)};
 }
 
 /* On a mesh every rank has its part of all rows, as in one dimension over all ranks; products go

@@ -21,6 +21,7 @@ typedef struct cost_layout {
     bool mesh;       /* --layout 2d: the rows x cols ranks are one team */
     bool bf16_wire;  /* sums and activations travel in 16 bits */
     int  per_host;   /* ranks of a host */
+    double last;     /* depths share layers as if the last cost so many (strata.h); 0: one */
 } cost_layout;
 
 /* Everything a price stands on. Borrowed. */
@@ -58,6 +59,14 @@ int cost_ranks(const cost_layout *l);
 /* One pass of a team over `segment`[n]. Local. */
 cost_time  cost_pass(const cost_place *at, const cost_segment *segment, int n);
 cost_bytes cost_wire(const cost_place *at, const cost_segment *segment, int n);
+
+/* Seconds of one layer of a group's pass, and of the last layer with everything that follows it. Without
+ * a machine they are of an ordinary one, and only their ratio means anything. Local. */
+typedef struct cost_layer {
+    double usual, last;
+} cost_layer;
+
+cost_layer cost_layers(const cost_place *at, const cost_segment *segment, int n);
 
 /* Bytes of the weights of the rank that has most of them, its input table not counted. Local. */
 double cost_weights(const cost_place *at);

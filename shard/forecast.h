@@ -16,6 +16,7 @@ typedef struct forecast_stage {
     int    block;   /* positions; the document's length: a refinement of the whole */
     double passes;  /* evaluations of a document, in one of its blocks or windows after the other */
     double drawn;   /* tokens placed, in all of them together */
+    double asked;   /* positions whose words are looked at for that, in all of them together */
 } forecast_stage;
 
 typedef struct forecast_job {
@@ -31,6 +32,11 @@ typedef struct forecast {
     double passes, rows, pass_seconds, seconds, bytes, crossing;
     double documents; /* of that team */
 } forecast;
+
+/* What the last layer of a model costs with all that follows it, in layers before it, in the passes of
+ * a job on the whole: depths share layers by it (strata.h). Where there is no machine, on an ordinary
+ * one. Local. */
+double forecast_last(const cost_place *at, const forecast_job *job);
 
 /* Local. */
 forecast forecast_of(const cost_place *at, const forecast_job *job);

@@ -9,6 +9,7 @@
 #include "manifest.h"
 #include "places.h"
 #include "shards.h"
+#include "strata.h"
 
 void model_split(model *m, const geometry *g, int r, int size)
 {
@@ -32,9 +33,9 @@ void model_split_fixed(model *m, const geometry *g, int r, int size)
     model_choose(m, PRECISION_F32);
 }
 
-void model_deepen(model *m, int depth, int depths)
+void model_deepen(model *m, int depth, int depths, double last)
 {
-    m->held = split_part(m->geometry.n_layers, 1, depths, depth);
+    m->held = strata_part(m->geometry.n_layers, last, depths, depth);
     m->kv.layers = m->held.len;
 }
 

@@ -71,8 +71,9 @@ void model_split(model *m, const geometry *g, int r, int size);
 void model_split_fixed(model *m, const geometry *g, int r, int size);
 
 /* Hold only the layers of depth `depth` of `depths`, at most as many as there are layers, of a split
- * model; the embedding goes with the first of all layers, the head with the last. Local. */
-void model_deepen(model *m, int depth, int depths);
+ * model, shared out as if the last of all cost `last` others (strata.h); the embedding goes with the
+ * first of all layers, the head with the last. Local. */
+void model_deepen(model *m, int depth, int depths, double last);
 
 /* Is the first, the last of all layers mine? Local. */
 bool model_begins(const model *m);

@@ -66,7 +66,8 @@ static uint64_t digest(const document *d)
 
 typedef struct way {
     int  tp, depth, groups, in_flight, pass_rows, stop_every;
-    bool bf16, reversed;
+    bool   bf16, reversed;
+    double last; /* what the last layer counts as: other shares of the layers */
 } way;
 
 static engine_settings settings_of(const way *w)
@@ -74,6 +75,7 @@ static engine_settings settings_of(const way *w)
     engine_settings s = feeder_settings(feeder_model(), w->tp, w->in_flight, LENGTH);
     s.depth = w->depth;
     s.groups = w->groups;
+    s.last_layer = w->last;
     s.pass_rows = w->pass_rows;
     s.bf16 = w->bf16;
     s.threads = 1;
@@ -138,14 +140,14 @@ static void all_depths(bool bf16)
         uint64_t flat[DOCS], found[DOCS];
         char     signed_flat[512], signed_deep[512];
         if (size % tp) continue;
-        const way one = {tp, 1, 0, 3, 512, 0, bf16, false};
+        const way one = {tp, 1, 0, 3, 512, 0, bf16, false, 0};
         run_way(&one, flat, signed_flat);
         size_t sent = event_totals(EV_DEPTHS).bytes;
         for (int depth = 2; depth <= DEPTH_MOST && depth <= layers(); depth++) {
             if (size % (depth * tp)) continue;
-            const way ways[] = {{tp, depth, 0, 9, 512, 0, bf16, false},
-                                {tp, depth, 2 * depth + 1, 5, 24, 5, bf16, true},
-                                {tp, depth, 1, 2, 64, 0, bf16, true}};
+            const way ways[] = {{tp, depth, 0, 9, 512, 0, bf16, false, 0},
+                                {tp, depth, 2 * depth + 1, 5, 24, 5, bf16, true, layers()},
+                                {tp, depth, 1, 2, 64, 0, bf16, true, 0.1}};
             int n = feeder_slow() ? 2 : 3;
             for (int w = 0; w < n; w++) {
                 run_way(&ways[w], found, signed_deep);
@@ -186,7 +188,7 @@ static status end_one(void *context, document *const *docs, int n, const engine_
 
 static void a_document_ended_under_way_comes_home(void **state)
 {
-    const way       w = {1, comm_size(world), 0, 4, 512, 0, false, false};
+    const way       w = {1, comm_size(world), 0, 4, 512, 0, false, false, 0};
     engine_settings s = settings_of(&w);
     feeder          f = {0};
     engine         *e = NULL;
@@ -207,7 +209,7 @@ static void a_document_ended_under_way_comes_home(void **state)
 /* What a rank holds of a model falls with the depth, and more depths than layers are refused. */
 static void memory_falls(void **state)
 {
-    const way     w = {1, 1, 0, 4, 32, 0, false, false};
+    const way     w = {1, 1, 0, 4, 32, 0, false, false, 0};
     engine_memory flat, deep;
     (void)state;
     engine_settings s = settings_of(&w);

@@ -36,6 +36,9 @@ generate 1 alone
 generate 2 deep --pp 2 --groups 3
 same alone deep
 grep -q '1 pipeline of 2 depths of 1' "$work/deep.log" || complain "not said"
+grep -q 'layers of model 0 from depth to depth: [1-5] (waits [0-9]* %), [1-5] (waits' "$work/deep.log" ||
+    complain "which layers a depth has is not said"
+grep -q '6 layers cannot be shared out over 2 depths' "$work/deep.log" || complain "no warning"
 grep -q '^depths ' "$work/deep.log" || complain "nothing went down"
 
 # Stopped at one depth, taken up at another.

@@ -187,10 +187,55 @@ static void weights_fall_with_ranks(void **state)
     assert_true(seconds(&mesh, REFINE) > seconds(&four, REFINE)); /* psgemm and two moves */
 }
 
+/* The last layer costs more with every row that is asked, with every word, and the better part of a
+ * layer less where hardly anything is asked; of a machine nobody has measured all that holds too. */
+static void the_last_layer_is_worth_what_is_asked(void **state)
+{
+    (void)state;
+    for (int known = 0; known <= 1; known++) {
+        cost_place at = place(1, 1, 1);
+        geometry   wordy = SMALL;
+        double     before = 0;
+        wordy.vocab *= 4;
+        if (!known) at.machine = NULL;
+        for (double asks = 1; asks <= 1024; asks *= 4) {
+            cost_segment one = REFINE;
+            one.asks = asks;
+            at.model = &SMALL;
+            cost_layer c = cost_layers(&at, &one, 1);
+            assert_true(c.usual > 0 && c.last / c.usual > before);
+            before = c.last / c.usual;
+            if (asks == 1) assert_true(before < 0.6);
+            at.model = &wordy;
+            assert_true(cost_layers(&at, &one, 1).last > c.last);
+        }
+        assert_true(before > 4); /* the head of 50258 words over all rows is more than a layer */
+    }
+}
+
+/* Depths that share layers by that are no slower than depths of equal shares. */
+static void shares_by_cost_are_no_slower(void **state)
+{
+    (void)state;
+    for (double asks = 8; asks <= 1024; asks *= 2)
+        for (int depth = 2; depth <= 4; depth++) {
+            cost_place   even = place(1, 1, depth), by_cost = even;
+            cost_segment one = REFINE;
+            one.asks = asks;
+            even.layout.groups = by_cost.layout.groups = depth;
+            cost_layer c = cost_layers(&by_cost, &one, 1);
+            by_cost.layout.last = c.last / c.usual;
+            assert_true(cost_pass(&by_cost, &one, 1).seconds <=
+                        cost_pass(&even, &one, 1).seconds * (1 + 1e-9));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_product_takes_its_operations),
+        cmocka_unit_test(the_last_layer_is_worth_what_is_asked),
+                                       cmocka_unit_test(shares_by_cost_are_no_slower),
+                                       cmocka_unit_test(a_product_takes_its_operations),
         cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(rows_do_not_meet),
         cmocka_unit_test(columns_divide),

@@ -131,7 +131,7 @@ static void assert_depths(const char *dir, int depths, bool folded)
     open_part(&whole, dir, r, size, folded);
     for (int depth = 0; depth < depths; depth++) {
         model_split(&part, &whole.geometry, r, size);
-        model_deepen(&part, depth, depths);
+        model_deepen(&part, depth, depths, 1);
         assert_int_equal(model_open_split(&part, dir, folded, kernels_find(NULL)), DID_OK);
         assert_int_equal(part.held.first, met);
         assert_true(part.held.len > 0 && part.kv.layers == part.held.len);
