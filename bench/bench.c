@@ -11,6 +11,7 @@
 #include "bench_kernels.h"
 #include "bench_layouts.h"
 #include "bench_passes.h"
+#include "bench_plan.h"
 #include "bench_scaling.h"
 #include "bench_span.h"
 #include "bench_sweep.h"
@@ -55,6 +56,11 @@ static const struct bench {
                        bench_scaling,
                        {1, 1, 0, 0, true},
                        {1, 1, 0, 0, true}},
+    /* As a calibration has it, which comes first; passes are timed one by one. */
+    [BENCH_PLAN] = {bench_plan_check,
+                    bench_plan,
+                    {2, 9, 0.0005, 0, false},
+                    {1, 1, 0.00001, 0, false}},
 };
 
 /* What a calibration may cost, and the most it walks through. */
@@ -66,7 +72,7 @@ static effort effort_of(const knobs *k)
 {
     effort e = k->quick ? benches[k->what].quick : benches[k->what].usual;
     e.line_seconds = k->line_s;
-    if (k->repeats > 0) e.samples_min = e.samples_max = k->repeats;
+    if (k->repeats > 0 && k->what != BENCH_PLAN) e.samples_min = e.samples_max = k->repeats;
     return e;
 }
 
@@ -149,7 +155,9 @@ static status measure_all(ground *on, const knobs *k, int argc, char *const *arg
 {
     tell_run(on->table, on->world, argc, argv);
     /* No peak limits a message, and a calibration measures what it needs. */
-    if (k->what == BENCH_COLLECTIVES || k->what == BENCH_CALIBRATE) return benches[k->what].run(on);
+    if (k->what == BENCH_COLLECTIVES || k->what == BENCH_CALIBRATE ||
+        k->what == BENCH_PLAN)
+        return benches[k->what].run(on);
     log_say("bench", "measuring what this machine can do at most");
     TRY(peaks_measure(&on->peaks, (size_t)(k->quick ? PEAKS_BYTES_QUICK : PEAKS_BYTES),
                       k->quick ? &PEAKS_QUICK : &PEAKS_USUAL, on->world));

@@ -269,10 +269,40 @@ static status measure_all(calibrate *c)
     return link_between(c);
 }
 
+static void close_all(calibrate *c)
+{
+    comm_close(&c->host);
+    comm_close(&c->messages);
+    comm_close(&c->probe.alone);
+    free(c->probe.all);
+    free(c->x);
+}
+
+/* Everything measured; what rank 0 found is what all know. */
+static status take(calibrate *c, const ground *on)
+{
+    *c = (calibrate){.on = on, .probe = {.world = on->world, .effort = on->effort,
+                                         .quick = on->knobs->quick, .seed = on->knobs->seed}};
+    status s = open_all(c);
+    if (s == DID_OK) s = measure_all(c);
+    if (s == DID_OK) s = verdict_agree(&c->probe.verdict, on->world);
+    if (s == DID_OK) s = comm_broadcast(on->world, &c->result, sizeof c->result, 0, EV_BENCH);
+    close_all(c);
+    return s;
+}
+
+status bench_calibrate_take(calibration *out, verdict *v, const ground *on)
+{
+    calibrate c;
+    status    s = take(&c, on);
+    *out = c.result;
+    *v = c.probe.verdict;
+    return s;
+}
+
 static status write_file(calibrate *c, double since)
 {
     char path[4096];
-    TRY(verdict_agree(&c->probe.verdict, c->on->world));
     if (c->probe.verdict.wrong) {
         json_t *line = json_pack("{s:s, s:b, s:s}", "kind", "calibration", "valid", 0, "why",
                                  c->probe.verdict.why);
@@ -291,15 +321,7 @@ static status write_file(calibrate *c, double since)
 status bench_calibrate(const ground *on)
 {
     double    since = clock_seconds();
-    calibrate c = {.on = on, .probe = {.world = on->world, .effort = on->effort,
-                                       .quick = on->knobs->quick, .seed = on->knobs->seed}};
-    status    s = open_all(&c);
-    if (s == DID_OK) s = measure_all(&c);
-    if (s == DID_OK) s = comm_agree(on->world, write_file(&c, since));
-    comm_close(&c.host);
-    comm_close(&c.messages);
-    comm_close(&c.probe.alone);
-    free(c.probe.all);
-    free(c.x);
-    return s;
+    calibrate c;
+    TRY(take(&c, on));
+    return comm_agree(on->world, write_file(&c, since));
 }

@@ -29,7 +29,8 @@ enum {
     M = 1 << BENCH_CALIBRATE,
     R = 1 << BENCH_SPAN,
     G = 1 << BENCH_SCALING,
-    ALL = K | P | D | S | C | L | M | R | G
+    F = 1 << BENCH_PLAN,
+    ALL = K | P | D | S | C | L | M | R | G | F
 };
 enum { MANY = 1 << 20 };
 
@@ -49,17 +50,17 @@ static const knob table[] = {
     {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
      "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
      "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R | G, 0, 0, AT(geometry),
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R | G | F, 0, 0, AT(geometry),
      "of the model made up, when there is no --model: tiny, small, or "
      "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R | G, 0, 0, AT(model),
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R | G | F, 0, 0, AT(model),
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
-    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R | G, 0, 0, AT(kernels),
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R | G | F, 0, 0, AT(kernels),
      "one kernel set; without it (or DID_KERNELS) `kernels` times all of them and the others use "
      "the best"},
-    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R, 0, 0, AT(precision),
+    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R | F, 0, 0, AT(precision),
      "f32, bf16, or both: then lines of bf16 say how many times as fast as f32 they are"},
     {"reproducible", KNOB_FLAG, NULL, NULL, NULL, P, 0, 0, AT(reproducible),
      "each pass as did generate --reproducible makes it too, and how many times as fast as f32 "
@@ -79,6 +80,8 @@ static const knob table[] = {
     {"tp", KNOB_COUNT, "RANKS", "1", "1", G, 1, 8, AT(tp),
      "2, 4 or 8: further lines for one row of so many ranks at most; all lines are then computed "
      "as did generate --reproducible does, so that they can be compared"},
+    {"tp", KNOB_COUNT, "RANKS", "1", "1", F, 1, 4096, AT(tp),
+     "ranks of a row in further lines, beside one rank, all ranks as rows and all as one row"},
     {"tp", KNOB_COUNT, "RANKS", "0", "0", L, 0, 4096, AT(tp),
      "columns of the grid of ranks; 0: about as many as rows"},
     {"rows", KNOB_COUNTS, "LIST", "2048", "40", L, 1, 1 << 16, AT(rows), "rows of a product"},
@@ -91,11 +94,13 @@ static const knob table[] = {
     {"documents", KNOB_COUNT, "COUNT", "8", "2", G, 1, 4096, AT(each),
      "documents of a rank in weak lines, and most in flight on a row; strong lines have as many as "
      "all ranks have in weak ones"},
+    {"documents", KNOB_COUNT, "COUNT", "8", "2", F, 1, 4096, AT(each),
+     "documents in flight on a row"},
     {"each", KNOB_COUNT, "COUNT", "2", "1", S, 1, 1000, AT(each),
      "documents of each setting that are made together, for the pace"},
     {"of", KNOB_COUNT, "COUNT", "64", "64", S, 1, MANY, AT(of),
      "documents of each setting that hours and ratios are told for"},
-    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D | G, 1, 1 << 16, AT(block),
+    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D | G | F, 1, 1 << 16, AT(block),
      "block of the draft"},
     {"context", KNOB_COUNTS, "LIST", "256,1024", "64", P, 2, MANY, AT(context),
      "positions a draft block sees, its own included"},
@@ -111,12 +116,18 @@ static const knob table[] = {
      "positions of the document"},
     {"steps", KNOB_COUNT, "STEPS", "1", "1", R, 1, MANY, AT(steps),
      "passes of a run; each fills one position of 128"},
+    {"length", KNOB_COUNT, "TOKENS", "256", "32", F, 8, MANY, AT(length),
+     "positions of a document"},
+    {"steps", KNOB_COUNT, "STEPS", "8", "2", F, 1, MANY, AT(steps),
+     "passes of a run that are timed, of drafts and of refinements"},
     {"waves", KNOB_COUNT, "COUNT", "1", "1", D, 1, 1000, AT(waves),
      "documents of a line, as a multiple of those in flight"},
     {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
      "documents that are first generated alone, to be compared with; the others are compared "
      "from line to line"},
     {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R | G, 16, MANY, AT(pass_rows),
+     "positions of many documents that one pass takes together"},
+    {"pass-rows", KNOB_COUNT, "ROWS", "256", "64", F, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
     {"bytes", KNOB_COUNTS, "LIST", "8,64,512,4096,32768,262144,1048576,4194304", "8,4100,65536", C,
      4, 1 << 28, AT(bytes), "what a rank brings: multiples of 4"},
@@ -130,7 +141,8 @@ static const knob table[] = {
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", D, 0, 3600, AT(line_s),
      "time for a line; each is run once at least"},
-    {"line-s", KNOB_SECONDS, "SECONDS", "0.01", "0.0005", M, 0, 3600, AT(line_s),
+    {"repeats", KNOB_COUNT, "COUNT", "5", "1", F, 1, 64, AT(repeats), "runs of each line, in turn"},
+    {"line-s", KNOB_SECONDS, "SECONDS", "0.01", "0.0005", M | F, 0, 3600, AT(line_s),
      "time for a point of a curve"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", C, 0, 3600, AT(line_s), "time for a line"},
 };
@@ -149,6 +161,7 @@ static const struct bench_name {
     [BENCH_CALIBRATE] = {"calibrate", "what this machine can do, kept in a file for predictions"},
     [BENCH_SPAN] = {"span", "a long document refined by one row, and by rows that share it"},
     [BENCH_SCALING] = {"scaling", "weak and strong scaling over ranks, predicted to 1024 hosts"},
+    [BENCH_PLAN] = {"plan", "what the cost model predicts beside what passes take"},
 };
 
 const char *knobs_bench(bench_kind what)
@@ -268,7 +281,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
         }
     return status_fail(DID_EINVAL,
                        "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
-                       "collectives, layouts, calibrate, span or scaling",
+                       "collectives, layouts, calibrate, span, scaling or plan",
                        argc > 0 ? argv[0] : "");
 }
 

@@ -18,6 +18,7 @@ typedef enum {
     BENCH_CALIBRATE,
     BENCH_SPAN,
     BENCH_SCALING,
+    BENCH_PLAN,
     BENCH_COUNT
 } bench_kind;
 

@@ -280,6 +280,7 @@ static cost_layout layout_of(const engine_settings *s, const comm *world)
                          .span = larger(s->span, 1),
                          .groups = groups_of(s),
                          .mesh = s->mesh_rows > 0,
+                         .bf16_wire = s->narrow_wire,
                          .per_host = larger(s->per_host, 1),
                          .last = s->last_layer};
 }
@@ -302,8 +303,8 @@ static status furnish(engine *e, const kernels *k)
     *p = (pipeline){
         .models = e->models, .documents = abreast * s->documents, .groups = groups_of(s),
         .tier = e->grid.tier};
-    /* Curves are of one thread, of the usual sums, and of a pass that is at one place at a time. */
-    bool priced = hands_count() == 1 && !s->reproducible && e->grid.shape.depth == 1;
+    /* Curves are of one thread and of the usual products. */
+    bool priced = hands_count() == 1 && !s->reproducible;
     p->price = (cost_place){.machine = priced ? s->machine : NULL,
                             .link = s->machine ? s->machine->link : (calibration_link){0},
                             .layout = layout_of(s, e->grid.world),
@@ -473,14 +474,7 @@ uint64_t engine_model_hash(const engine *e, int i)
 
 engine_progress engine_totals(const engine *e)
 {
-    engine_progress g = e->pipeline.progress;
-    const double   *t = e->pipeline.timing.seconds;
-    g.seconds_linear = t[SECTION_LINEAR];
-    g.seconds_attention = t[SECTION_ATTENTION];
-    g.seconds_rowwise = t[SECTION_ROWWISE];
-    g.seconds_draw = t[SECTION_DRAW];
-    g.seconds_wire = t[SECTION_WIRE];
-    return g;
+    return pipeline_progress(&e->pipeline);
 }
 
 engine_memory engine_bytes(const engine *e)

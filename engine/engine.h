@@ -53,14 +53,23 @@ typedef struct engine_memory {
     size_t weights, embedding, cache, workspace, wire, total;
 } engine_memory;
 
+/* What the cost model says of the passes of a run: seconds by the clock, all together and of each kind
+ * of work (where groups take turns less than their sum), and bytes that the team brings to
+ * collectives. 0 where nothing is predicted. */
+typedef struct engine_forecast {
+    double seconds, linear, attention, rowwise, draw, wire, bytes;
+} engine_forecast;
+
 /* What the run has done so far, on this team. */
 typedef struct engine_progress {
     long   passes, rows, segments, commits, drawn, nfe;
     int    drafting, refining;       /* documents in flight */
     double seconds_linear, seconds_attention, seconds_rowwise, seconds_draw, seconds_wire,
         seconds_wait, seconds_total;
-    /* Of all passes: by the clock, of the processor, and by the cost model. */
-    double seconds_passes, seconds_worked, seconds_predicted;
+    /* Of all passes: by the clock, and of the processor. Passes of a pipeline of layers are under way
+     * at once: of those, the time from one to the next. */
+    double seconds_passes, seconds_worked;
+    engine_forecast predicted;
 } engine_progress;
 
 /* Where documents come from and go to. Called on the team's leader only, between passes, from the

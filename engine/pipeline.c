@@ -32,12 +32,13 @@ typedef struct flight {
     int                n;
     bool               over, stop;
     double             spoken; /* when the team last heard from its leader */
+    double             landed; /* when a pass last came home, or the first one left */
 } flight;
 
 static void account(pipeline *p, const pass *now)
 {
     p->price.model = &p->place.model->geometry;
-    if (p->price.machine) p->progress.seconds_predicted += price_pass(&p->price, now);
+    price_pass(&p->progress.predicted, &p->price, now);
     p->progress.passes++;
     p->progress.rows += now->n_rows;
     p->progress.segments += now->n_segments;
@@ -61,7 +62,7 @@ static status run_pass(pipeline *p, batch *b)
     double worked = clock_work_seconds();
     since = clock_seconds();
     TRY(team_forward(b->answers, &p->rows, &b->pass, &p->place));
-    p->progress.seconds_passes += clock_seconds() - since;
+    if (chain_ends(&p->chain)) p->progress.seconds_passes += clock_seconds() - since;
     p->progress.seconds_worked += clock_work_seconds() - worked;
     account(p, &b->pass);
     return DID_OK;
@@ -220,11 +221,27 @@ static void apply(flight *f, int which)
     }
 }
 
+/* Where passes are under way at once, one takes as long as the next comes home after it. */
+static void count_pace(flight *f)
+{
+    double now = clock_seconds();
+    if (!chain_ends(&f->p->chain)) f->p->progress.seconds_passes += now - f->landed;
+    f->landed = now;
+}
+
+static bool nothing_under_way(const flight *f)
+{
+    for (int i = 0; i < f->p->groups; i++)
+        if (f->groups[i].under_way) return false;
+    return true;
+}
+
 /* The pass of a group that is under way comes home. */
 static status land(flight *f, int which)
 {
     double since = clock_seconds();
     TRY(waited(f->p, since, chain_answers(&f->p->chain, &f->p->batch[which], which)));
+    count_pace(f);
     apply(f, which);
     f->groups[which].under_way = false;
     return deliver(f);
@@ -235,7 +252,7 @@ static status show(flight *f)
 {
     bool stop = false;
     count_flight(f);
-    engine_progress now = f->p->progress;
+    engine_progress now = pipeline_progress(f->p);
     status s = f->feed->passed(f->feed->context, f->docs, f->n, &now, &stop);
     f->stop = f->stop || stop;
     return s == DID_OK ? deliver(f) : s;
@@ -265,6 +282,7 @@ static status launch(flight *f, int which)
     if (n == 0) return DID_OK;
     g->n_turns = schedule_fill(b, g->turns, f->some, n, &g->start, &f->p->rules);
     g->since = clock_seconds();
+    if (nothing_under_way(f)) f->landed = g->since;
     TRY(chain_expect(&f->p->chain, b, which));
     g->under_way = true;
     return speak(f, b, VERB_RUN);
@@ -356,4 +374,16 @@ status pipeline_run(pipeline *p, const engine_feed *feed)
     status s = leads ? lead(p, feed) : follow(p);
     p->progress.seconds_total += clock_seconds() - since;
     return s;
+}
+
+engine_progress pipeline_progress(const pipeline *p)
+{
+    engine_progress g = p->progress;
+    const double   *t = p->timing.seconds;
+    g.seconds_linear = t[SECTION_LINEAR];
+    g.seconds_attention = t[SECTION_ATTENTION];
+    g.seconds_rowwise = t[SECTION_ROWWISE];
+    g.seconds_draw = t[SECTION_DRAW];
+    g.seconds_wire = t[SECTION_WIRE];
+    return g;
 }

@@ -34,4 +34,7 @@ typedef struct pipeline {
 /* Run until the feed is over or asks to stop; `feed` on the leader only. Collective over the team. */
 status pipeline_run(pipeline *p, const engine_feed *feed);
 
+/* What the run has done so far. Local. */
+engine_progress pipeline_progress(const pipeline *p);
+
 #endif

@@ -185,7 +185,7 @@ static double hop(const cost_place *at, double bytes)
 
 /* What the segments come to. */
 typedef struct totals {
-    double rows, asks, segments;
+    double rows, asks, segments, spanned; /* spanned: rows of spanned ones */
 } totals;
 
 static totals total_of(const cost_segment *s, int n)
@@ -195,6 +195,7 @@ static totals total_of(const cost_segment *s, int n)
         t.rows += s[i].count * s[i].rows;
         t.asks += s[i].count * s[i].asks;
         t.segments += s[i].count;
+        if (s[i].spanned) t.spanned += s[i].count * s[i].rows;
     }
     return t;
 }
@@ -275,17 +276,17 @@ static double layer_attention(const cost_place *at, const parts *p, const cost_s
     return s->count * (out + p->heads * attend(at, last ? asks : rows, s->keys));
 }
 
-/* Keys and values of a layer that a row of a span gets from the others. */
+/* Keys and values of a layer that the rows of a span bring together, per column. */
 static double gather_bytes(const cost_place *at, const parts *p, double rows)
 {
-    int others = at->layout.span - 1;
-    return 2 * p->width * rows / (others + 1) * (at->precision ? 2 : 4) * others;
+    return at->layout.span > 1 ? 2 * p->width * rows * (at->precision ? 2 : 4) : 0;
 }
 
 static double gather_seconds(const cost_place *at, const parts *p, double rows)
 {
     const cost_layout *l = &at->layout;
-    double             bytes = gather_bytes(at, p, rows);
+    /* What the others have of it comes to me. */
+    double bytes = gather_bytes(at, p, rows) * (l->span - 1) / l->span;
     if (bytes <= 0) return 0;
     if (cost_team(l) <= l->per_host) return sum_here(at, bytes, l->span, true) / 2;
     return at->link.latency + bytes * smaller(l->per_host, l->cols) / at->link.bytes_per_s;
@@ -316,12 +317,12 @@ static cost_time stage(const cost_place *at, const cost_segment *s, int n, doubl
     c.rowwise = whole * layer_rowwise(at, &p, rows, asks, false) +
                 rowwise(at, ROWWISE_ANGLE) * g->head_size / 2 * rows;
     c.wire = (2 * whole + 1) * cost_sum(at, rows * d * number) +
-             layers * gather_seconds(at, &p, rows * at->layout.span);
+             layers * gather_seconds(at, &p, t.spanned * share);
     for (int i = 0; i < n; i++) {
         c.attention += share * whole * layer_attention(at, &p, &s[i], false);
         if (last) c.attention += share * layer_attention(at, &p, &s[i], true);
     }
-    if (at->layout.depth > 1) c.wire += hop(at, rows * d * number);
+    if (at->layout.depth > 1) c.wire += hop(at, rows * d * 4);
     if (last) {
         c.linear += layer_linear(at, &p, rows, asks, true, bytes);
         for (double left = asks; left > 0; left -= HEAD_ROWS)
@@ -407,18 +408,18 @@ cost_bytes cost_wire(const cost_place *at, const cost_segment *s, int n)
     totals             t = total_of(s, n);
     parts              p = parts_of(at);
     double             ranks = l->mesh ? cost_team(l) : l->cols, d = g->d_model;
-    double             sums = ranks > 1 ? ranks * d * 4 : 0;
+    double             sums = ranks > 1 ? ranks * d * (l->bf16_wire ? 2 : 4) : 0;
     cost_bytes         b = {0};
     b.embedding = sums * t.rows;
     b.attention = b.mlp = sums * ((g->n_layers - 1) * t.rows + t.asks);
-    b.draw = ranks * t.asks * (DRAW_ROW + DRAW_CUT);
+    if (ranks > 1) b.draw = ranks * t.asks * (DRAW_ROW + DRAW_CUT);
     if (cost_team(l) > 1)
         b.plan = cost_team(l) * (PLAN_HEAD + PLAN_SEGMENT * t.segments + PLAN_ROW * t.rows +
                                  PLAN_ASK * t.asks);
-    b.activations = (l->depth - 1) * l->cols * t.rows * d * (l->bf16_wire ? 2 : 4);
-    b.gather = g->n_layers * l->cols * gather_bytes(at, &p, t.rows);
+    b.activations = (l->depth - 1) * l->cols * t.rows * d * 4;
+    b.gather = g->n_layers * l->cols * gather_bytes(at, &p, t.spanned);
     b.total = b.embedding + b.attention + b.mlp + b.draw + b.plan + b.activations + b.gather;
-    b.crossing = 2 * abroad(at) * (l->bf16_wire ? 0.5 : 1) * (b.embedding + b.attention + b.mlp);
+    b.crossing = 2 * abroad(at) * (b.embedding + b.attention + b.mlp);
     if (l->per_host < cost_ranks(l)) b.crossing += b.activations + b.gather;
     return b;
 }

@@ -33,10 +33,11 @@ typedef struct cost_place {
     int                precision; /* 0 f32, 1 bf16 */
 } cost_place;
 
-/* `count` segments alike. A COMMIT asks nothing; `cached`: its first tile is copied from the cache. */
+/* `count` segments alike. A COMMIT asks nothing; `cached`: its first tile is copied from the cache;
+ * `spanned`: where rows are a span, each has its part of it. */
 typedef struct cost_segment {
     double count, rows, asks, keys; /* per segment: query rows, rows drawn, positions seen */
-    bool   cached;
+    bool   cached, spanned;
 } cost_segment;
 
 /* Seconds of a pass on the rank that has most to do. `seconds` is what passes follow one another in;

@@ -19,13 +19,14 @@ static int segments_of(cost_segment out[2], const forecast_job *job, const forec
     double length = job->length, window = smaller(length, job->window);
     double asked = s->passes > 0 ? s->asked / s->passes : 0;
     if (s->block >= job->length) {
-        out[0] = (cost_segment){1, window, asked, window, false};
+        out[0] = (cost_segment){1, window, asked, window, .spanned = true};
         return 1;
     }
     double blocks = length / s->block, sees = larger(length / 2, s->block);
-    out[0] = (cost_segment){1, s->block, asked, smaller(sees, window), true};
-    out[1] = (cost_segment){s->passes > 0 ? blocks / s->passes : 0, s->block, 0,
-                            smaller(sees, window), false};
+    out[0] = (cost_segment){1, s->block, asked, smaller(sees, window), .cached = true};
+    out[1] = (cost_segment){.count = s->passes > 0 ? blocks / s->passes : 0,
+                            .rows = s->block,
+                            .keys = smaller(sees, window)};
     return 2;
 }
 

@@ -117,6 +117,21 @@ assert curve[0]["weak_percent"] == 100 and curve[-1]["strong_percent"] < 100, cu
 EOF
 rm -r "$scratch/kept"
 
+# What is predicted stands beside what was measured, for every layout in each precision.
+"${two[@]}" plan --quick --json "$scratch/json" --geometry 80x5x3x1003x96 >"$scratch/shown" \
+    2>"$scratch/said" || complain "plan: exit code $?: $(cat "$scratch/said")"
+python3 - "$scratch/json" <<'EOF' || complain "plan: the JSON is not right"
+import json, sys
+lines = [line for line in map(json.loads, open(sys.argv[1])) if line["kind"] == "plan"]
+layouts = ["1 rank", "2 rows", "1 x 2 columns", "2 depths", "span of 2"]
+assert [line["layout"] for line in lines] == [name for name in layouts * 2 for _ in range(2)], lines
+for line in lines:
+    assert line["predicted"] > 0 and line["measured"] > 0 and line["rows"] > 0, line
+    assert (line["check"] == "PASSED") == (abs(line["error"]) <= 15), line
+EOF
+grep -q 'Predicted within 15 % of what was measured: 20 lines' "$scratch/shown" ||
+    complain "plan: $(tail -n 1 "$scratch/shown")"
+
 # refused WORDS...: code 2, one sentence.
 refused() {
     "$DID" bench "$@" >"$scratch/shown" 2>"$scratch/said"
@@ -141,6 +156,7 @@ refused documents --length 1
 refused layouts --tp 2
 refused scaling --tp 2
 refused scaling --length 1
+refused plan --length 10
 refused documents --json "$scratch/no/such/place"
 
 "$DID" bench --help >"$scratch/shown" || complain "did bench --help fails"

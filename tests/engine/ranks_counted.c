@@ -37,7 +37,7 @@ static void close_to(const char *what, double found, double expected)
 static void compare(const engine_progress *p, const cost_place *at, const double before[EV_COUNT])
 {
     double       segments = (double)p->segments, ranks = at->layout.cols;
-    cost_segment all = {segments, (double)p->rows / segments, (double)p->drawn / segments, 1, false};
+    cost_segment all = {segments, (double)p->rows / segments, (double)p->drawn / segments, 1, .cached = false};
     cost_bytes   b = cost_wire(at, &all, 1);
     close_to("embedding", counted(EV_SUM_EMBEDDING) - before[EV_SUM_EMBEDDING], b.embedding / ranks);
     close_to("attention", counted(EV_SUM_ATTENTION) - before[EV_SUM_ATTENTION], b.attention / ranks);
@@ -75,7 +75,7 @@ static void run_columns(int cols)
                      .layout = {.rows = rows, .cols = cols, .depth = 1, .span = 1, .groups = 1,
                                 .per_host = comm_size(world)}};
     engine_progress p = engine_totals(e);
-    assert_true(p.passes > 0 && p.seconds_predicted > 0 && p.seconds_passes > 0);
+    assert_true(p.passes > 0 && p.predicted.seconds > 0 && p.seconds_passes > 0);
     assert_true(p.seconds_worked > 0);
     if (engine_leads(e)) compare(&p, &at, before);
     feeder_clear(&f);

@@ -30,7 +30,10 @@ static report report_of(size_t predicted)
                                .commits = 900,
                                .seconds_linear = rank + 1,
                                .seconds_attention = 0.5 * (rank + 1),
-                               .seconds_total = 10},
+                               .seconds_total = 10,
+                               .seconds_passes = 8,
+                               .seconds_worked = 5,
+                               .predicted = {.seconds = 6, .bytes = 3 << 20}},
                     .leads = rank % 2 == 0,
                     .predicted = predicted,
                     .documents = 30,
@@ -71,6 +74,10 @@ static void check_table(void)
     CHECK(says("%.0f drawn, %.1f tokens/s, %.3f documents/s", 5000 * rows, 400 * rows, 2.4, 0));
     CHECK(says("Passes    %.0f, %.1f rows per pass, %.2f tokens per pass", 100 * rows, 256, 50, 0));
     CHECK(says("NFE       %.0f, commit segments %.0f", 4000 * rows, 900 * rows, 0, 0));
+    CHECK(strstr(text, "Pass time 80.00 ms, 50.00 ms of the processor; predicted 60.00 ms, -25.0 % "
+                       "and +20.0 %"));
+    CHECK(says("predicted %.3f MiB", 3 * rows, 0, 0, 0));
+    CHECK(strstr(text, "MiB on a rank at most; predicted "));
     CHECK(strstr(text, "status    |          3 |"));
     CHECK(!strstr(text, "mlp"));
 }

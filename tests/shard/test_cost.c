@@ -23,8 +23,8 @@ static cost_place place(int rows, int cols, int depth)
                                    .groups = 1, .per_host = rows * cols * depth}};
 }
 
-static const cost_segment REFINE = {1, 1024, 8, 1024, false};
-static const cost_segment DRAFT = {32, 5, 1, 512, true};
+static const cost_segment REFINE = {1, 1024, 8, 1024, .spanned = true};
+static const cost_segment DRAFT = {32, 5, 1, 512, .cached = true};
 
 static double seconds(const cost_place *at, cost_segment s)
 {
@@ -165,7 +165,7 @@ static void depth_wants_groups(void **state)
 static void spans_share_a_document(void **state)
 {
     cost_place one = place(2, 1, 1), both = place(2, 1, 1);
-    cost_segment longest = {1, 8192, 64, 8192, false};
+    cost_segment longest = {1, 8192, 64, 8192, .spanned = true};
     (void)state;
     both.layout.span = 2;
     assert_true(seconds(&both, longest) < seconds(&one, longest) / 1.7);
