@@ -83,17 +83,6 @@ static status take_back(void *context, document **doc)
     return DID_OK;
 }
 
-static status passed(void *context, document *const *docs, int n, const engine_progress *p,
-                     bool *stop)
-{
-    (void)context;
-    (void)docs;
-    (void)n;
-    (void)p;
-    *stop = false;
-    return DID_OK;
-}
-
 static bool first(const spans *b)
 {
     return comm_rank(b->on->world) == 0;
@@ -140,7 +129,7 @@ static void reset(void *context)
 static status run(void *context)
 {
     spans      *b = context;
-    engine_feed feed = {b, take, take_back, passed, take_back};
+    engine_feed feed = {.context = b, .take = take, .deliver = take_back, .put_down = take_back};
     TRY(comm_agree(b->on->world, b->made));
     double since = clock_work_seconds();
     status s = engine_run(b->engine, engine_leads(b->engine) ? &feed : NULL);

@@ -126,8 +126,8 @@ static void fill_narrow(product *p, const kernels *k, int seed)
     size_t bytes = packed_bytes(p->w.n, p->w.k);
     noise_fill(p->data, one, 1, (uint64_t)seed << 32, 0, 1);
     noise_fill(p->in, in, 2, (uint64_t)seed << 32, 0, 1);
-    for (size_t i = 0; i < one; i++) p->data[i] = bf16_widen(bf16_round(p->data[i]));
-    for (size_t i = 0; i < in; i++) p->in[i] = bf16_widen(bf16_round(p->in[i]));
+    for (size_t i = 0; i < one; i++) p->data[i] = half_widen(half_round(p->data[i]));
+    for (size_t i = 0; i < in; i++) p->in[i] = half_widen(half_round(p->in[i]));
     memset(p->packed, 0, bytes);
     bf16_pack((uint16_t *)(void *)p->packed, p->data, 0, p->w.n, p->w.k, k->columns);
     for (int i = 1; i < p->copies; i++)

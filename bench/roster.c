@@ -89,21 +89,10 @@ static status take_back(void *context, document **doc)
     return DID_OK;
 }
 
-static status passed(void *context, document *const *docs, int n, const engine_progress *p,
-                     bool *stop)
-{
-    (void)context;
-    (void)docs;
-    (void)n;
-    (void)p;
-    *stop = false;
-    return DID_OK;
-}
-
 engine_feed roster_feed(roster *r)
 {
     return (engine_feed){
-        .context = r, .take = take, .deliver = take_back, .passed = passed, .put_down = take_back};
+        .context = r, .take = take, .deliver = take_back, .put_down = take_back};
 }
 
 static void compare(roster *r, int i, verdict *v)

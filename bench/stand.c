@@ -19,11 +19,17 @@ static size_t work_bytes(const model *m, const stand_size *size, int tp)
     return forward_workspace_bytes(m, size->rows, size->length + size->rows, 0, tp);
 }
 
+static void split_for(model *m, const geometry *g, int r, int ranks, const stand_size *size)
+{
+    if (size->fixed) model_split_fixed(m, g, r, ranks);
+    else model_split(m, g, r, ranks);
+}
+
 size_t stand_bytes(const geometry *g, int tp, precision p, const stand_size *size)
 {
     model  m;
     size_t embedding;
-    (size->fixed ? model_split_fixed : model_split)(&m, g, 0, tp);
+    split_for(&m, g, 0, tp, size);
     model_choose(&m, p);
     kvcache c = cache_of(&m, size);
     return model_bytes(&m, true, &embedding) + cache_bytes(&c) + work_bytes(&m, size, tp);
@@ -33,8 +39,8 @@ status stand_open(stand *s, const char *dir, const geometry *g, const grid *on, 
                   const stand_size *size)
 {
     *s = (stand){0};
-    TRY((size->fixed ? model_open_fixed : model_open)(&s->model, dir, g, on->my_col,
-                                                      on->shape.cols, true, k));
+    split_for(&s->model, g, on->my_col, on->shape.cols, size);
+    TRY(model_open_split(&s->model, dir, true, k));
     s->cache = cache_of(&s->model, size);
     size_t bytes = cache_bytes(&s->cache);
     status all = arena_open(&s->memory, bytes + work_bytes(&s->model, size, on->shape.cols));

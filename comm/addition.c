@@ -6,6 +6,11 @@
 /* So many numbers of a sum stay in the nearest cache while part after part is added. */
 enum { STRIP = 1 << 10 };
 
+size_t addition_slice(size_t n, int r, int size)
+{
+    return n / (size_t)size * (size_t)r + n % (size_t)size * (size_t)r / (size_t)size;
+}
+
 void addition_two(float *sum, const float *other, size_t n)
 {
     for (size_t i = 0; i < n; i++) sum[i] += other[i];

@@ -12,6 +12,9 @@
 /* In pairs there are at most so many parts, and a power of two of them. */
 enum { ADDITION_PARTS_MAX = 64 };
 
+/* Where the slice of n floats begins that rank r of `size` adds up. Local. */
+size_t addition_slice(size_t n, int r, int size);
+
 /* sum[n] += other[n]. Local. */
 void addition_two(float *sum, const float *other, size_t n);
 

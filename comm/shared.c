@@ -30,12 +30,6 @@ struct shared {
     place             *at[];   /* every rank's part */
 };
 
-/* Where rank r's slice of n floats begins. */
-static size_t cut(size_t n, int r, int size)
-{
-    return n / (size_t)size * (size_t)r + n % (size_t)size * (size_t)r / (size_t)size;
-}
-
 /* Ranks that outnumber the processors wait for each other's turn: spinning would use it up. */
 static int spins_for(int ranks)
 {
@@ -83,7 +77,7 @@ static void add_slices(const shared *s, float *x, size_t begin, size_t end, bool
  * nobody reads sums. */
 static int sum_piece(shared *s, float *x, size_t n, bool pairs)
 {
-    size_t begin = cut(n, s->rank, s->size), end = cut(n, s->rank + 1, s->size);
+    size_t begin = addition_slice(n, s->rank, s->size), end = addition_slice(n, s->rank + 1, s->size);
     float *mine = s->at[s->rank]->slice;
     int    code = MPI_SUCCESS;
     unsigned long long word = 2 * ++s->pieces;
@@ -96,7 +90,7 @@ static int sum_piece(shared *s, float *x, size_t n, bool pairs)
     say(s, word);
     for (int i = 1; i < s->size; i++) {
         int    r = (s->rank + i) % s->size; /* not all from the same one at once */
-        size_t from = cut(n, r, s->size), to = cut(n, r + 1, s->size);
+        size_t from = addition_slice(n, r, s->size), to = addition_slice(n, r + 1, s->size);
         if ((code = await(s, r, word)) != MPI_SUCCESS) return code;
         memcpy(x + from, s->at[r]->sum, (to - from) * sizeof *x);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addition.h"
+#include "half.h"
 
 /* Pieces of this many floats bound the scratch, and keep MPI's counts far below 2^31. */
 enum { PIECE = 1 << 22, TAG_SLICE = 1, TAG_SUM = 2 };
@@ -45,12 +46,6 @@ void transit_close(transit **t)
     *t = NULL;
 }
 
-/* Where rank r's slice of n floats begins. */
-static size_t cut(size_t n, int r, int size)
-{
-    return n / (size_t)size * (size_t)r + n % (size_t)size * (size_t)r / (size_t)size;
-}
-
 size_t transit_bytes(int size, size_t n)
 {
     if (size == 1) return 0;
@@ -59,35 +54,19 @@ size_t transit_bytes(int size, size_t n)
     return slice * (size_t)size * sizeof(float);
 }
 
-static uint16_t shorten(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (x != x) return (uint16_t)(bits >> 16 | 0x40); /* stays no number */
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static float lengthen(uint16_t x)
-{
-    uint32_t bits = (uint32_t)x << 16;
-    float    wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
-
 void transit_round(float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) x[i] = lengthen(shorten(x[i]));
+    for (size_t i = 0; i < n; i++) x[i] = half_widen(half_round(x[i]));
 }
 
 static size_t slice_begin(const transit *t, int r)
 {
-    return cut(t->n, r, t->size);
+    return addition_slice(t->n, r, t->size);
 }
 
 static size_t slice_len(const transit *t, int r)
 {
-    return cut(t->n, r + 1, t->size) - slice_begin(t, r);
+    return addition_slice(t->n, r + 1, t->size) - slice_begin(t, r);
 }
 
 /* On a narrow wire: the piece as it travels, behind what comes in. */
@@ -124,7 +103,7 @@ static int begin_slices(transit *t)
     t->at = SLICES;
     t->n = t->left < PIECE ? t->left : PIECE;
     t->requests = 0;
-    for (size_t i = 0; t->narrow && i < t->n; i++) travelling(t)[i] = shorten(t->x[i]);
+    for (size_t i = 0; t->narrow && i < t->n; i++) travelling(t)[i] = half_round(t->x[i]);
     for (int i = 1; i < t->size && code == MPI_SUCCESS; i++) {
         int r = (t->rank + t->size - i) % t->size;
         code = receive(t, incoming(t, r), slice_len(t, t->rank), r, TAG_SLICE);
@@ -152,12 +131,12 @@ static void add_narrow(transit *t)
     uint16_t *out = travelling(t) + begin;
     memcpy(incoming(t, t->rank), out, n * sizeof *out);
     const uint16_t *first = incoming(t, 0);
-    for (size_t i = 0; i < n; i++) mine[i] = lengthen(first[i]);
+    for (size_t i = 0; i < n; i++) mine[i] = half_widen(first[i]);
     for (int r = 1; r < t->size; r++) {
         const uint16_t *theirs = incoming(t, r);
-        for (size_t i = 0; i < n; i++) mine[i] += lengthen(theirs[i]);
+        for (size_t i = 0; i < n; i++) mine[i] += half_widen(theirs[i]);
     }
-    for (size_t i = 0; i < n; i++) out[i] = shorten(mine[i]);
+    for (size_t i = 0; i < n; i++) out[i] = half_round(mine[i]);
 }
 
 static int begin_sums(transit *t)
@@ -182,7 +161,7 @@ static int begin_sums(transit *t)
 /* All sums of a piece are here: on to the next. */
 static int end_piece(transit *t)
 {
-    for (size_t i = 0; t->narrow && i < t->n; i++) t->x[i] = lengthen(travelling(t)[i]);
+    for (size_t i = 0; t->narrow && i < t->n; i++) t->x[i] = half_widen(travelling(t)[i]);
     t->x += t->n;
     t->left -= t->n;
     if (t->left > 0) return begin_slices(t);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "half.h"
 #include "jsontext.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files hold little-endian values");
@@ -117,8 +118,8 @@ static void widen_bf16(float *out, const unsigned char *raw, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint16_t half;
         memcpy(&half, raw + 2 * i, sizeof half);
-        uint32_t bits = (uint32_t)half << 16;
-        memcpy(out + i, &bits, sizeof bits);
+        float wide = half_widen(half);
+        memcpy(out + i, &wide, sizeof wide);
     }
 }
 

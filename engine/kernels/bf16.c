@@ -10,7 +10,7 @@ void bf16_pack(uint16_t *packed, const float *w, int first, int rows, int k, int
         uint16_t    *to = packed + (size_t)(n / columns) * size + (size_t)(n % columns) * 2;
         const float *x  = w + (size_t)r * (size_t)k;
         for (int i = 0; i < k; i++)
-            to[(size_t)(i / 2) * (size_t)columns * 2 + (size_t)(i % 2)] = bf16_round(x[i]);
+            to[(size_t)(i / 2) * (size_t)columns * 2 + (size_t)(i % 2)] = half_round(x[i]);
     }
 }
 
@@ -25,11 +25,11 @@ void bf16_key_store(void *k_tile, void *v_tile, const float *k, const float *v, 
     uint16_t *keys   = (uint16_t *)k_tile + (size_t)slot * 2;
     uint16_t *values = (uint16_t *)v_tile + (size_t)(slot / 2) * bf16_padded(head_size) * 2;
     for (int i = 0; i < head_size; i += 2) {
-        keys[(size_t)i * KEY_TILE]     = bf16_round(k[i]);
-        keys[(size_t)i * KEY_TILE + 1] = bf16_round(k[i + 1]);
+        keys[(size_t)i * KEY_TILE]     = half_round(k[i]);
+        keys[(size_t)i * KEY_TILE + 1] = half_round(k[i + 1]);
     }
     for (int i = 0; i < head_size; i++)
-        values[2 * i + slot % 2] = bf16_round(v[i]);
+        values[2 * i + slot % 2] = half_round(v[i]);
 }
 
 /* An odd number of places takes the partner of its last value along: nobody sees it, and whoever

@@ -1,33 +1,13 @@
 /* bf16.h - numbers of 16 bits: the upper half of an f32, so the same range and 8 bits of precision.
  *
- * What the bf16 sets share: rounding, how a weight is packed, and the tiles of keys and values. The
- * scalar conversions work on whole words and choose between whole results, never on a word of which
- * a condition clears a part: gcc 12.2 loses such a mask between two memcpy. */
+ * What the bf16 sets share: how a weight is packed, and the tiles of keys and values. */
 #ifndef DID_BF16_H
 #define DID_BF16_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-/* The nearest bf16, the even one where two are as near; what is not a number stays none. */
-static inline uint16_t bf16_round(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint16_t nearest = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    uint16_t quiet   = (uint16_t)(bits >> 16 | 0x40);
-    return (bits & 0x7fffffff) > 0x7f800000 ? quiet : nearest;
-}
-
-/* Exact. */
-static inline float bf16_widen(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float    x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
+#include "half.h"
 
 /* Bytes of `width` numbers in whole cache lines, of which there are an odd number. */
 static inline size_t bf16_lines(int width)

@@ -189,7 +189,7 @@ static void operand(void *out, const float *x, int rows, int k)
     float *to = out;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < k + k % 2; i++)
-            *to++ = i < k ? bf16_widen(bf16_round(x[(size_t)r * k + i])) : 0;
+            *to++ = i < k ? half_widen(half_round(x[(size_t)r * k + i])) : 0;
 }
 
 /* A panel has one column, so a packed weight lies there row by row. */
@@ -197,7 +197,7 @@ static double dot(const float *a, const uint16_t *w, int k)
 {
     double sum = 0;
     for (int i = 0; i < k; i++)
-        sum += (double)a[i] * bf16_widen(w[i]);
+        sum += (double)a[i] * half_widen(w[i]);
     return sum;
 }
 
@@ -212,7 +212,7 @@ static void linear_packed(void *out, const void *a, const void *w, const float *
             const uint16_t *y = (const uint16_t *)w + (size_t)j * wide;
             float           z = (float)(dot(x, y, k) + (bias ? bias[j] : 0));
             if (e == EPILOGUE_GELU) gelu(&z, 1, 1);
-            if (e == EPILOGUE_GELU) z = bf16_widen(bf16_round(z));
+            if (e == EPILOGUE_GELU) z = half_widen(half_round(z));
             c[j] = e == EPILOGUE_ADD ? c[j] + z : z;
         }
         if (to == n && (size_t)n < out_wide) c[n] = 0;
@@ -226,8 +226,8 @@ static void read_pairs(float *k, float *v, const void *k_tile, const void *v_til
     const uint16_t *values = (const uint16_t *)v_tile +
                              (size_t)(slot / 2) * bf16_padded(head_size) * 2 + slot % 2;
     for (int i = 0; i < head_size; i++) {
-        k[i] = bf16_widen(keys[(size_t)(i / 2) * KEY_TILE * 2 + i % 2]);
-        v[i] = bf16_widen(values[(size_t)i * 2]);
+        k[i] = half_widen(keys[(size_t)(i / 2) * KEY_TILE * 2 + i % 2]);
+        v[i] = half_widen(values[(size_t)i * 2]);
     }
 }
 

@@ -76,7 +76,7 @@ static float element(const kernels *k, const void *out, int row, int column, epi
     if (e != EPILOGUE_GELU) return ((const float *)out)[row * N + column];
     const char *at = (const char *)out + (size_t)row * operand_bytes(k, N);
     if (k->left_bytes == sizeof(float)) return ((const float *)(const void *)at)[column];
-    return bf16_widen(((const uint16_t *)(const void *)at)[column]);
+    return half_widen(((const uint16_t *)(const void *)at)[column]);
 }
 
 static bool product_passes(trial *t, const kernels *k, const kernels *ref, epilogue e)

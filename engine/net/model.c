@@ -384,13 +384,6 @@ status model_open(model *m, const char *dir, const geometry *g, int r, int size,
     return model_open_split(m, dir, folded, k);
 }
 
-status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
-                        const kernels *k)
-{
-    model_split_fixed(m, g, r, size);
-    return model_open_split(m, dir, folded, k);
-}
-
 /* Describe every shape of weight. Local. */
 static status describe(model *m, int rows)
 {

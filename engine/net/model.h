@@ -109,11 +109,8 @@ size_t model_bytes(const model *split, bool folded, size_t *embedding);
 status model_open(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
                   const kernels *k);
 
-/* The same for a reproducible run, whose kernels take panels of any height. Local. */
-status model_open_fixed(model *m, const char *dir, const geometry *g, int r, int size, bool folded,
-                        const kernels *k);
-
-/* The same for a model that is split already, in whichever way. Local. */
+/* The same for a model that is split already, in whichever way; one split by fixed parts wants kernels
+ * that take panels of any height. Local. */
 status model_open_split(model *m, const char *dir, bool folded, const kernels *k);
 
 /* The same on a mesh, in f32, for passes of up to `rows` rows. All ranks read panels of rows, and

@@ -13,19 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "clock.h"
 #include "comm.h"
-
-#define CHECK(ok)                                                                     \
-    do {                                                                              \
-        if (!(ok)) {                                                                  \
-            fprintf(stderr, "rank %d, line %d: not so: %s (%.200s)\n", rank, __LINE__, \
-                    #ok, status_message());                                           \
-            _exit(1);                                                                 \
-        }                                                                             \
-    } while (0)
 
 static comm *world;
 static int   rank, size;

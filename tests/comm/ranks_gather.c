@@ -6,20 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "gather.h"
-
-#define CHECK(ok)                                                                \
-    do {                                                                         \
-        if (!(ok)) {                                                             \
-            fprintf(stderr, "rank %d, line %d: not so: %s\n", rank, __LINE__, #ok); \
-            _exit(1);                                                            \
-        }                                                                        \
-    } while (0)
 
 enum { RANKS_MOST = 16, GAP = 3, UNTOUCHED = 0xee };
 

@@ -6,18 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "grid.h"
-
-#define CHECK(ok)                                                                \
-    do {                                                                         \
-        if (!(ok)) {                                                             \
-            fprintf(stderr, "rank %d, line %d: not so: %s\n", rank, __LINE__, #ok); \
-            _exit(1);                                                            \
-        }                                                                        \
-    } while (0)
 
 static comm *world;
 static int   rank, size;

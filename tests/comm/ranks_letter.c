@@ -6,19 +6,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "letter.h"
-
-#define CHECK(ok)                                                                \
-    do {                                                                         \
-        if (!(ok)) {                                                             \
-            fprintf(stderr, "rank %d, line %d: not so: %s\n", rank, __LINE__, #ok); \
-            _exit(1);                                                            \
-        }                                                                        \
-    } while (0)
 
 enum { MOST = 1 << 20, ROUNDS = 12 };
 

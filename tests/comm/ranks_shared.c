@@ -7,20 +7,12 @@
 
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "comm.h"
-
-#define CHECK(ok)                                                                \
-    do {                                                                         \
-        if (!(ok)) {                                                             \
-            fprintf(stderr, "rank %d, line %d: not so: %s\n", rank, __LINE__, #ok); \
-            _exit(1);                                                            \
-        }                                                                        \
-    } while (0)
 
 enum { PIECE = 1 << 19, MOST = 2 * PIECE + 77 };
 

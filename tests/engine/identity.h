@@ -1,6 +1,7 @@
 /* identity.h - a document's bytes depend on the document alone: not on its company, its order of
- * arrival, how many are in flight, the row or the threads it runs on, the size of a pass, when commits run, or whether
- * it was put down and taken up again. ranks_identity.c shows it in f32, ranks_identity_bf16.c in bf16. */
+ * arrival, how many are in flight, the row or the threads it runs on, the size of a pass, when commits
+ * run, or whether it was put down and taken up again. ranks_identity.c shows it in f32,
+ * ranks_identity_bf16.c in bf16. */
 #ifndef DID_TESTS_IDENTITY_H
 #define DID_TESTS_IDENTITY_H
 
@@ -11,9 +12,8 @@
 
 #include <cmocka.h>
 
-#include "feeder.h"
 #include "kernels.h"
-#include "rng.h"
+#include "outcome.h"
 
 static comm *world;
 
@@ -81,22 +81,6 @@ static document *add(feeder *f, int which, bool crowd)
     return d;
 }
 
-static uint64_t digest(const document *d)
-{
-    uint64_t h = rng_hash((uint64_t)d->finish, d->token, d->length * (int)sizeof *d->token);
-    h = rng_hash(h, d->snapshot, d->length * (int)sizeof *d->snapshot);
-    h = rng_hash(h, d->cost, (int)sizeof d->cost);
-    for (int i = 0; i < d->n_draws; i++) {
-        const draw *x = &d->draws[i];
-        int         fields[] = {x->stage, x->step, x->position, x->token, x->replaced};
-        h = rng_hash(h, fields, (int)sizeof fields);
-        h = rng_hash(h, &x->snapshot, (int)sizeof x->snapshot);
-    }
-    for (int k = 0; k < d->n_stages; k++)
-        h = rng_hash(h, d->left[k], d->left_length[k] * (int)sizeof *d->left[k]);
-    return rng_hash(h, &d->attempt, (int)sizeof d->attempt);
-}
-
 /* What is computed with; the ways below differ in everything else. */
 static bool        bf16;       /* else f32 */
 static const char *kernel_set; /* NULL: the best */
@@ -129,26 +113,8 @@ static void run_way(const way *w, uint64_t out[DOCS])
         add(&f, crowd ? which - DOCS : which, crowd);
     }
     assert_int_equal(engine_open(&e, &s, world), DID_OK);
-    int left = 1;
-    f.stop_after = w->stop_every;
-    while (left > 0) {
-        f.passes = 0;
-        assert_int_equal(feeder_run(&f, e, rows), DID_OK);
-        int mine = 0, all[64];
-        for (int i = engine_row(e); i < f.n && engine_leads(e); i += rows) mine += !f.done[i];
-        assert_int_equal(comm_gather(world, all, &mine, sizeof mine, EV_BENCH), DID_OK);
-        left = 0;
-        for (int r = 0; r < comm_size(world); r++) left += all[r];
-    }
-    uint64_t mine[DOCS] = {0}, all[64 * DOCS];
-    for (int i = 0; i < DOCS; i++)
-        if (engine_leads(e) && place[i] % rows == engine_row(e)) mine[i] = digest(f.docs[place[i]]);
-    assert_int_equal(comm_gather(world, all, mine, sizeof mine, EV_BENCH), DID_OK);
-    for (int i = 0; i < DOCS; i++) {
-        out[i] = 0;
-        for (int r = 0; r < comm_size(world); r++) out[i] |= all[r * DOCS + i];
-        assert_true(out[i] != 0);
-    }
+    outcome_run(&f, e, world, rows, w->stop_every);
+    outcome_gather(out, &f, e, world, rows, place, DOCS);
     feeder_clear(&f);
     engine_close(&e);
 }
@@ -211,10 +177,10 @@ static void on_a_long_document(void **state)
         assert_true(!mine || f.done[0] == (stop == 0));
         f.stop_after = 0;
         if (stop > 0) assert_int_equal(feeder_run(&f, e, rows), DID_OK);
-        if (mine && stop == 0) undisturbed = digest(f.docs[0]);
+        if (mine && stop == 0) undisturbed = outcome_digest(f.docs[0]);
         if (mine) {
             assert_true(passes > 32 && f.done[0]);
-            assert_true(digest(f.docs[0]) == undisturbed);
+            assert_true(outcome_digest(f.docs[0]) == undisturbed);
         }
         feeder_clear(&f);
     }

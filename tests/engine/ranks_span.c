@@ -7,9 +7,8 @@
 
 #include <cmocka.h>
 
-#include "feeder.h"
 #include "net/made_up.h"
-#include "rng.h"
+#include "outcome.h"
 
 static comm *world;
 static char  small[MADE_UP_PATH];
@@ -59,19 +58,6 @@ static document *add(feeder *f, int which)
     return d;
 }
 
-static uint64_t digest(const document *d)
-{
-    uint64_t h = rng_hash((uint64_t)d->finish, d->token, d->length * (int)sizeof *d->token);
-    h = rng_hash(h, d->snapshot, d->length * (int)sizeof *d->snapshot);
-    h = rng_hash(h, d->cost, (int)sizeof d->cost);
-    if (d->nll) h = rng_hash(h, d->nll, d->length * (int)sizeof *d->nll);
-    for (int i = 0; i < d->n_draws; i++) {
-        int fields[] = {d->draws[i].stage, d->draws[i].step, d->draws[i].position, d->draws[i].token};
-        h = rng_hash(h, fields, (int)sizeof fields);
-    }
-    return h;
-}
-
 typedef struct way {
     int  tp, span, in_flight, pass_rows, stop_every;
     bool bf16, reversed;
@@ -88,45 +74,22 @@ static engine_settings settings_of(const way *w)
     return s;
 }
 
-/* Everything that is left to do, put down every so many passes. */
-static void run_all(feeder *f, engine *e, const way *w)
-{
-    int teams = comm_size(world) / (w->tp * w->span), left = 1;
-    f->stop_after = w->stop_every;
-    while (left > 0) {
-        f->passes = 0;
-        if (feeder_run(f, e, teams) != DID_OK) fail_msg("%s", status_message());
-        int mine = 0, all[64];
-        for (int i = engine_row(e); i < f->n && engine_leads(e); i += teams) mine += !f->done[i];
-        assert_int_equal(comm_gather(world, all, &mine, sizeof mine, EV_BENCH), DID_OK);
-        left = 0;
-        for (int r = 0; r < comm_size(world); r++) left += all[r];
-    }
-}
-
 /* Digests of all documents after a run, known to every rank. */
 static void run_way(const way *w, uint64_t out[DOCS])
 {
     feeder          f = {0};
     engine         *e = NULL;
     engine_settings s = settings_of(w);
-    int             teams = comm_size(world) / (w->tp * w->span);
-    uint64_t        mine[DOCS] = {0}, all[64 * DOCS];
-    for (int i = 0; i < DOCS; i++) add(&f, w->reversed ? DOCS - 1 - i : i);
+    int             teams = comm_size(world) / (w->tp * w->span), place[DOCS];
+    for (int i = 0; i < DOCS; i++) {
+        int which = w->reversed ? DOCS - 1 - i : i;
+        place[which] = i;
+        add(&f, which);
+    }
     if (engine_open(&e, &s, world) != DID_OK) fail_msg("%s", status_message());
     assert_null(strstr(engine_signature(e), "span"));
-    run_all(&f, e, w);
-    for (int i = 0; i < DOCS; i++) {
-        if (!engine_leads(e) || i % teams != engine_row(e)) continue;
-        if (f.docs[i]->finish != FINISH_LENGTH) fail_msg("document %d: %s", i, f.docs[i]->reason);
-        mine[w->reversed ? DOCS - 1 - i : i] = digest(f.docs[i]);
-    }
-    assert_int_equal(comm_gather(world, all, mine, sizeof mine, EV_BENCH), DID_OK);
-    for (int i = 0; i < DOCS; i++) {
-        out[i] = 0;
-        for (int r = 0; r < comm_size(world); r++) out[i] |= all[r * DOCS + i];
-        assert_true(out[i] != 0);
-    }
+    outcome_run(&f, e, world, teams, w->stop_every);
+    outcome_gather(out, &f, e, world, teams, place, DOCS);
     feeder_clear(&f);
     engine_close(&e);
 }

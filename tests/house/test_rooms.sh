@@ -18,7 +18,7 @@ declare -A folder=([base]=comm/base [comm]=comm [shard]=shard [kernels]=engine/k
 declare -A sees=([base]="base"
                  [comm]="comm base"
                  [shard]="shard base"
-                 [kernels]="kernels"
+                 [kernels]="kernels base"
                  [net]="net kernels shard comm base"
                  [engine]="engine net kernels shard comm base"
                  [bench]="bench engine net kernels shard comm base"
@@ -99,7 +99,7 @@ refused() {
 refused base comm.h
 refused comm geometry.h
 refused shard comm.h
-refused kernels status.h
+refused kernels comm.h
 refused net engine.h
 refused engine request.h
 refused requests store.h

@@ -3,11 +3,7 @@
 # another depth; what cannot be is refused in one sentence.
 #   test_depth.sh BUILD_DIR          $DID is the program
 set -u
-model=$(dirname "$0")/../models/did-tiny
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-wrong=0
-complain() { echo "$*"; wrong=$((wrong + 1)); }
+. "$(dirname "$0")/runs.sh"
 
 cat >"$work/in.jsonl" <<JSON
 {"custom_id": "a", "length": 64, "stages": "8:quota/4,L:0.3:quota/3"}
@@ -16,25 +12,11 @@ cat >"$work/in.jsonl" <<JSON
 {"custom_id": "d", "length": 40, "stages": "10:quota/5,L:0.5:quota/4"}
 JSON
 
-# generate RANKS NAME OPTIONS...: records in order to NAME.jsonl, the log to NAME.log
-generate() {
-    local ranks=$1 name=$2
-    shift 2
-    timeout 300 mpirun --oversubscribe -n "$ranks" "$DID" generate --model "$model" \
-        --input "$work/in.jsonl" "$@" >"$work/$name.out" 2>"$work/$name.log" ||
-        complain "$name: exit code $?: $(tail -n 3 "$work/$name.log")"
-    sort "$work/$name.out" >"$work/$name.jsonl"
-    [ "$(wc -l <"$work/$name.jsonl")" = 4 ] || complain "$name: not four records"
-    grep 'more than predicted' "$work/$name.log" && complain "$name: the plan was wrong"
-}
-
-same() {
-    cmp -s "$work/$1.jsonl" "$work/$2.jsonl" || complain "$1 and $2 differ"
-}
-
+given=(--input "$work/in.jsonl") records=4
 generate 1 alone
 generate 2 deep --pp 2 --groups 3
 same alone deep
+held alone deep
 grep -q '1 pipeline of 2 depths of 1' "$work/deep.log" || complain "not said"
 grep -q 'layers of model 0 from depth to depth: [1-5] (waits [0-9]* %), [1-5] (waits' "$work/deep.log" ||
     complain "which layers a depth has is not said"
@@ -59,21 +41,10 @@ if [ "${DID_TEST_SANITIZED:-0}" != 1 ]; then
     cmp -s <(sort "$work/cut") <(sort "$work/whole") || complain "what was taken up differs"
 fi
 
-# refused WORDS OPTIONS...
-refused() {
-    local words=$1
-    shift
-    timeout 60 mpirun --oversubscribe -n 4 "$DID" generate --model "$model" --input "$work/in.jsonl" \
-        "$@" >"$work/shown" 2>"$work/said"
-    local code=$?
-    [ $code = 2 ] || complain "$*: exit code $code, expected 2"
-    grep -q -- "$words" "$work/said" || complain "$*: no word of \"$words\": $(cat "$work/said")"
-}
-refused 'pp 3 does not divide the 4 ranks of this run; 1, 2 or 4 would' --pp 3
+refused 'pp 3 does not divide the 4 ranks of this run; 1, 2 or 4 would' 4 --pp 3
 if [ "${DID_TEST_SANITIZED:-0}" != 1 ]; then
-    refused 'pp 2 with --layout 2d' --pp 2 --layout 2d
-    refused 'pp 2 with --refine-span 2' --pp 2 --refine-span 2
+    refused 'pp 2 with --layout 2d' 4 --pp 2 --layout 2d
+    refused 'pp 2 with --refine-span 2' 4 --pp 2 --refine-span 2
 fi
 
-[ $wrong = 0 ] && echo "depths agree with one rank"
-exit $((wrong > 0))
+finish "depths agree with one rank"

@@ -2,11 +2,7 @@
 # did plan: it says what a run then holds, knows every number of ranks, and refuses what it cannot know.
 #   test_plan.sh BUILD_DIR          $DID is the program
 set -u
-model=$(dirname "$0")/../models/did-tiny
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-wrong=0
-complain() { echo "$*"; wrong=$((wrong + 1)); }
+. "$(dirname "$0")/runs.sh"
 unset DID_CALIBRATION DID_KERNELS
 export HOME=$work XDG_CONFIG_HOME=$work
 "$DID" bench calibrate --quick --output "$work/machine.json" >"$work/shown" 2>&1 ||

@@ -40,9 +40,9 @@ static void widening_is_exact(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 1 << 16; i++) {
-        assert_int_equal(bits_of(bf16_widen((uint16_t)i)), i << 16);
+        assert_int_equal(bits_of(half_widen((uint16_t)i)), i << 16);
         if ((i & 0x7f80) != 0x7f80)
-            assert_true((double)bf16_widen((uint16_t)i) == value_of((uint16_t)i));
+            assert_true((double)half_widen((uint16_t)i) == value_of((uint16_t)i));
     }
 }
 
@@ -50,7 +50,7 @@ static void what_is_one_stays_one(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 1 << 16; i++) {
-        uint16_t back = bf16_round(bf16_widen((uint16_t)i));
+        uint16_t back = half_round(half_widen((uint16_t)i));
         bool     number = (i & 0x7fff) <= 0x7f80;
         assert_int_equal(back, number ? i : (i | 0x40));
     }
@@ -68,7 +68,7 @@ static void rounding_is_to_the_nearest(void **state)
             double   near = fabs(x - value_of((uint16_t)i));
             double   far = fabs(x - value_of((uint16_t)(i + 1)));
             bool     up = far < near || (far == near && i % 2 == 1);
-            uint16_t got = bf16_round((float)x);
+            uint16_t got = half_round((float)x);
             assert_int_equal(got, up ? i + 1 : i);
         }
     }
@@ -78,15 +78,15 @@ static void no_number_stays_none(void **state)
 {
     (void)state;
     for (uint32_t i = 1; i < 0x7fffff; i += 977) {
-        assert_true(isnan(bf16_widen(bf16_round(float_of(0x7f800000 | i)))));
-        assert_true(isnan(bf16_widen(bf16_round(float_of(0xff800000 | i)))));
+        assert_true(isnan(half_widen(half_round(float_of(0x7f800000 | i)))));
+        assert_true(isnan(half_widen(half_round(float_of(0xff800000 | i)))));
     }
-    assert_true(isnan(bf16_widen(bf16_round(float_of(0x7f800001)))));
-    assert_true(isnan(bf16_widen(bf16_round(float_of(0xffffffff)))));
-    assert_int_equal(bf16_round(INFINITY), 0x7f80);
-    assert_int_equal(bf16_round(-INFINITY), 0xff80);
-    assert_int_equal(bf16_round(3.4e38f), 0x7f80);
-    assert_int_equal(bf16_round(-0.0f), 0x8000);
+    assert_true(isnan(half_widen(half_round(float_of(0x7f800001)))));
+    assert_true(isnan(half_widen(half_round(float_of(0xffffffff)))));
+    assert_int_equal(half_round(INFINITY), 0x7f80);
+    assert_int_equal(half_round(-INFINITY), 0xff80);
+    assert_int_equal(half_round(3.4e38f), 0x7f80);
+    assert_int_equal(half_round(-0.0f), 0x8000);
 }
 
 /* Every element of a weight is in one place, and no other is written. */
@@ -108,7 +108,7 @@ static void packing_keeps_everything(void **state)
             for (int i = 0; i < K; i++) {
                 int at = n / columns * columns * (K + 1) + i / 2 * columns * 2 +
                          n % columns * 2 + i % 2;
-                assert_true(bf16_widen(packed[at]) == w[n * K + i]);
+                assert_true(half_widen(packed[at]) == w[n * K + i]);
             }
         for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) found += packed[i] != 0;
         assert_int_equal(found, N * K);

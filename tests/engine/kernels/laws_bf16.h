@@ -13,7 +13,7 @@ static float left_at(const kernels *k, const void *operand, int width, int row, 
 {
     const char *at = (const char *)operand + (size_t)row * operand_bytes(k, width);
     if (k->left_bytes == sizeof(float)) return ((const float *)(const void *)at)[i];
-    return bf16_widen(((const uint16_t *)(const void *)at)[i]);
+    return half_widen(((const uint16_t *)(const void *)at)[i]);
 }
 
 static void *operand_of(const kernels *k, const float *x, int rows, int depth)
@@ -50,7 +50,7 @@ static void operands_are_rounded(void **state)
         }
         set->operand(a, x, 1, N);
         for (uint32_t i = 0; i < N; i++) {
-            float got = left_at(set, a, N, 0, i), want = bf16_widen(bf16_round(x[i]));
+            float got = left_at(set, a, N, 0, i), want = half_widen(half_round(x[i]));
             bool  tiny = (i & 0x7f80) == 0; /* denormal: an instruction may take it for 0 */
             if (isnan(x[i]) ? !isnan(got) : got != want && !(tiny && got == 0))
                 fail_msg("%s: %a becomes %a, not %a", set->name, x[i], got, want);
@@ -70,7 +70,7 @@ static void operands_end_with_a_zero(void **state)
         void        *a = operand_of(set, x, 5, K[i]);
         for (int r = 0; r < 5; r++)
             for (int j = 0; j < wide; j++) {
-                float want = j < K[i] ? bf16_widen(bf16_round(x[r * K[i] + j])) : 0;
+                float want = j < K[i] ? half_widen(half_round(x[r * K[i] + j])) : 0;
                 assert_true(left_at(set, a, K[i], r, (size_t)j) == want);
             }
         guard_clear(mark);

@@ -16,8 +16,8 @@ static float one_dot(float sum, const float pairs[][4], int n)
     sums[0] = sum;
     for (int i = 0; i < n; i++)
         for (int odd = 0; odd < 2; odd++) {
-            left[2 * i + odd] = bf16_round(pairs[i][odd]);
-            right[32 * i + odd] = bf16_round(pairs[i][2 + odd]);
+            left[2 * i + odd] = half_round(pairs[i][odd]);
+            right[32 * i + odd] = half_round(pairs[i][2 + odd]);
         }
     amx_emulated_dot(sums, left, right, 16);
     for (int i = 1; i < 16 * 16; i++)
@@ -55,7 +55,7 @@ static void a_dot_knows_its_rows(void **state)
     float    sums[16 * 16] = {0};
     uint16_t left[16 * 32], right[16 * 32];
     for (int i = 0; i < 16 * 32; i++)
-        left[i] = right[i] = bf16_round(1);
+        left[i] = right[i] = half_round(1);
     amx_emulated_dot(sums, left, right, 5);
     for (int i = 0; i < 16 * 16; i++)
         assert_true(sums[i] == (i < 5 * 16 ? 32 : 0));

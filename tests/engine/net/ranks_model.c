@@ -170,7 +170,7 @@ static void assert_packed(const weight *narrow, const weight *wide, int first, i
             size_t at = (size_t)(n / columns) * pairs * (size_t)columns * 2 +
                         (size_t)(i / 2) * (size_t)columns * 2 + row;
             float  x = wide->data[(size_t)(first + n) * (size_t)wide->k + (size_t)i];
-            if (packed[at] != bf16_round(x)) fail_msg("element %d, %d is not %g", n, i, (double)x);
+            if (packed[at] != half_round(x)) fail_msg("element %d, %d is not %g", n, i, (double)x);
         }
     assert_same(narrow->bias, wide->bias ? wide->bias + first : NULL, narrow->n);
 }

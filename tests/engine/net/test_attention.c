@@ -70,7 +70,7 @@ static void add(scene *s, segment_kind kind, int slot, int first, int len, int f
         for (int j = 0; j < 3 * MINE; j++) {
             float x = made_up_normal(&s->seed);
             bool  kept = s->k->precision == PRECISION_BF16 && j >= MINE;
-            s->rows[p->n_rows + i][j] = kept ? bf16_widen(bf16_round(x)) : x;
+            s->rows[p->n_rows + i][j] = kept ? half_widen(half_round(x)) : x;
         }
     p->n_rows += len;
 }

@@ -1,16 +1,8 @@
 /* The whole road at any number of ranks: the door opened and shared, a front-end on rank 0, a porter
  * on every rank; each document once, and nothing left in the temporary directory. */
+#include "../../comm/check.h"
 #include "crew.h"
 #include "frontend.h"
-
-#define CHECK(ok)                                                                       \
-    do {                                                                                \
-        if (!(ok)) {                                                                    \
-            fprintf(stderr, "rank %d, line %d: not so: %s (%s)\n", rank, __LINE__, #ok, \
-                    status_message());                                                  \
-            _exit(1);                                                                   \
-        }                                                                               \
-    } while (0)
 
 enum { N = 40, LENGTH = 12 };
 

@@ -3,18 +3,7 @@
 # has room for one, the second begins as soon as the first, which would take long, is cancelled. In
 # between `did top` shows the world, in 80 columns. $DID is the program, $DID_TEST_MODELS the models.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 mkdir -m 700 "$work/door"
 at=(--connect "ipc://$work/door/front")
 # Thousands of passes; the other needs a few dozen.

@@ -5,18 +5,7 @@
 set -u
 length=128 steps=64 ranks=3
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=64 steps=600 ranks=2
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 mkdir -m 700 "$work/door"
 at=(--connect "ipc://$work/door/front")
 echo "{\"custom_id\": \"a\", \"prompt\": \"Far away\", \"length\": $length," \

@@ -132,6 +132,45 @@ static void hears(socket *s, const char *type, const char *part)
 #define HELLO                                                                             \
     "{\"host\":\"h\",\"slurm\":\"7\",\"pid\":1,\"row\":0,\"rows\":1,\"signature\":\"S\"}"
 
+/* A client's job of `added` documents, all new. */
+static void submits(socket *s, const char *job, const char *text, int added)
+{
+    char body[64], part[32];
+    snprintf(body, sizeof body, "{\"job\":\"%s\",\"terms\":{}}", job);
+    snprintf(part, sizeof part, "\"added\":%d", added);
+    say(s, "submit", body, text, NULL);
+    hears(s, "taken", part);
+}
+
+static void joins(socket *world)
+{
+    say(world, "hello", HELLO, NULL, NULL);
+    hears(world, "welcome", "");
+}
+
+/* A world with place for one document is given the first. */
+static void takes_the_first(socket *world, int epoch)
+{
+    char part[64];
+    snprintf(part, sizeof part, "work {\"serial\":1,\"epoch\":%d", epoch);
+    say(world, "ready", "{\"room\":1}", NULL, NULL);
+    hears(world, part, "");
+}
+
+/* ... and brings it home. */
+static void brings_the_first(socket *world)
+{
+    say(world, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
+        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
+    hears(world, "ack", "\"serial\":1,\"epoch\":1");
+}
+
+static void stands(socket *client, const char *part)
+{
+    say(client, "status", "{\"job\":\"j\"}", NULL, NULL);
+    hears(client, "state", part);
+}
+
 static void worlds_and_clients(void **state)
 {
     fixture *f = *state;
@@ -154,8 +193,7 @@ static void worlds_and_clients(void **state)
     hears(world, "stale", "\"epoch\":9");
 
     /* It falls silent: the document comes to the other with its checkpoint, and is his. */
-    say(other, "hello", HELLO, NULL, NULL);
-    hears(other, "welcome", "");
+    joins(other);
     usleep(1200000);
     say(other, "ready", "{\"room\":1}", NULL, NULL);
     hears(other, "work {\"serial\":1,\"epoch\":2,\"sample\":0}", "half");
@@ -193,12 +231,9 @@ static void fair(void **state)
     fixture *f = *state;
     socket  *s = guest(f);
     char     part[64];
-    say(s, "submit", "{\"job\":\"large\",\"terms\":{}}", "{\"custom_id\":\"l\",\"n\":40}", NULL);
-    hears(s, "taken", "\"added\":40");
-    say(s, "submit", "{\"job\":\"small\",\"terms\":{}}", "{\"custom_id\":\"s\",\"n\":3}", NULL);
-    hears(s, "taken", "\"added\":3");
-    say(s, "hello", HELLO, NULL, NULL);
-    hears(s, "welcome", "");
+    submits(s, "large", "{\"custom_id\":\"l\",\"n\":40}", 40);
+    submits(s, "small", "{\"custom_id\":\"s\",\"n\":3}", 3);
+    joins(s);
     say(s, "ready", "{\"room\":8}", NULL, NULL);
     for (int i = 0; i < 8; i++) { /* the large one's are 1 to 40 */
         bool small = i % 2 == 1 && i < 6;
@@ -226,10 +261,8 @@ static void credit(void **state)
 {
     fixture *f = *state;
     socket  *s = guest(f);
-    say(s, "submit", "{\"job\":\"large\",\"terms\":{}}", "{\"custom_id\":\"l\",\"n\":1100}", NULL);
-    hears(s, "taken", "\"added\":1100");
-    say(s, "hello", HELLO, NULL, NULL);
-    hears(s, "welcome", "");
+    submits(s, "large", "{\"custom_id\":\"l\",\"n\":1100}", 1100);
+    joins(s);
     int held = 0;
     for (int again = 0; again < 3; again++) {
         say(s, "ready", "{\"room\":4000}", NULL, NULL);
@@ -249,18 +282,12 @@ static void late(void **state)
 {
     fixture *f = *state;
     socket  *s = guest(f);
-    say(s, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
-    hears(s, "taken", "\"added\":1");
-    say(s, "hello", HELLO, NULL, NULL);
-    hears(s, "welcome", "");
-    say(s, "ready", "{\"room\":1}", NULL, NULL);
-    hears(s, "work {\"serial\":1,\"epoch\":1", "");
+    submits(s, "j", "{\"custom_id\":\"a\"}", 1);
+    joins(s);
+    takes_the_first(s, 1);
     usleep(1200000);
-    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
-    hears(s, "state", "\"queued\":1");
-    say(s, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
-        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
-    hears(s, "ack", "\"serial\":1,\"epoch\":1");
+    stands(s, "\"queued\":1");
+    brings_the_first(s);
     say(s, "ready", "{\"room\":1}", NULL, NULL);
     hears(s, "idle", "");
     socket_close(&s);
@@ -275,19 +302,14 @@ static void long_passes(void **state)
 {
     fixture *f = *state;
     socket  *s = guest(f);
-    say(s, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
-    hears(s, "taken", "\"added\":1");
-    say(s, "hello", HELLO, NULL, NULL);
-    hears(s, "welcome", "");
-    say(s, "ready", "{\"room\":1}", NULL, NULL);
-    hears(s, "work {\"serial\":1,\"epoch\":1", "");
+    submits(s, "j", "{\"custom_id\":\"a\"}", 1);
+    joins(s);
+    takes_the_first(s, 1);
     say(s, "progress", BEAT("0.3"), NULL, NULL);
     usleep(2000000); /* the lease alone is 0.6 s */
-    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
-    hears(s, "state", "\"drafting\":1");
+    stands(s, "\"drafting\":1");
     usleep(2000000);
-    say(s, "status", "{\"job\":\"j\"}", NULL, NULL);
-    hears(s, "state", "\"queued\":1");
+    stands(s, "\"queued\":1");
     socket_close(&s);
 }
 
@@ -295,22 +317,16 @@ static void long_passes(void **state)
 static void set_aside(void **state)
 {
     fixture *f = *state;
-    char     part[64];
     socket  *client = guest(f);
-    say(client, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
-    hears(client, "taken", "\"added\":1");
+    submits(client, "j", "{\"custom_id\":\"a\"}", 1);
     for (int i = 1; i <= 3; i++) {
         socket *world = guest(f);
-        say(world, "hello", HELLO, NULL, NULL);
-        hears(world, "welcome", "");
-        say(world, "ready", "{\"room\":1}", NULL, NULL);
-        snprintf(part, sizeof part, "work {\"serial\":1,\"epoch\":%d", i);
-        hears(world, part, "");
+        joins(world);
+        takes_the_first(world, i);
         socket_close(&world);
         usleep(1200000);
     }
-    say(client, "status", "{\"job\":\"j\"}", NULL, NULL);
-    hears(client, "state", "\"failed\":1");
+    stands(client, "\"failed\":1");
     say(client, "results", "{\"job\":\"j\",\"after\":0,\"room\":1}", NULL, NULL);
     hears(client, "records", "the worlds that had it were lost");
     socket_close(&client);
@@ -338,21 +354,15 @@ static void restarted(void **state)
 {
     fixture *f = *state;
     socket  *world = guest(f);
-    say(world, "submit", "{\"job\":\"j\",\"terms\":{}}", "{\"custom_id\":\"a\"}", NULL);
-    hears(world, "taken", "\"added\":1");
-    say(world, "hello", HELLO, NULL, NULL);
-    hears(world, "welcome", "");
-    say(world, "ready", "{\"room\":1}", NULL, NULL);
-    hears(world, "work {\"serial\":1,\"epoch\":1", "");
+    submits(world, "j", "{\"custom_id\":\"a\"}", 1);
+    joins(world);
+    takes_the_first(world, 1);
     close_office(f);
     open_office(f);
     socket_close(&world);
     world = guest(f);
-    say(world, "hello", HELLO, NULL, NULL);
-    hears(world, "welcome", "");
-    say(world, "result", "{\"serial\":1,\"epoch\":1,\"failed\":false}",
-        "{\"custom_id\":\"a\",\"sample\":0}", NULL);
-    hears(world, "ack", "\"serial\":1,\"epoch\":1");
+    joins(world);
+    brings_the_first(world);
     socket_close(&world);
 }
 
@@ -408,8 +418,7 @@ static void news(void **state)
     bool     heard = false;
     snprintf(address, sizeof address, "%s-progress", f->endpoint);
     assert_int_equal(socket_connect_subscriber(&ear, f->context, address, NULL, NULL, 1 << 20), DID_OK);
-    say(s, "submit", "{\"job\":\"hush\",\"terms\":{}}", "{\"custom_id\":\"h\",\"n\":7}", NULL);
-    hears(s, "taken", "\"added\":7");
+    submits(s, "hush", "{\"custom_id\":\"h\",\"n\":7}", 7);
     for (int i = 0; i < 10 && !heard; i++) {
         assert_int_equal(socket_recv(ear, 20000, frames, &n), DID_OK);
         assert_int_equal(n, 3);

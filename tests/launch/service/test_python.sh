@@ -2,23 +2,12 @@
 # The client that PROTOCOL.md shows, taken from the page and run: another language submits and
 # fetches, over ipc and over TCP with keys. $DID is the program, $DID_TEST_MODELS the models.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
 python=${TEST_PYTHON:-/usr/bin/python3}
 if ! "$python" -c 'import zmq' 2>/dev/null; then
     echo "skipped: $python has no zmq (Debian package python3-zmq)"
     exit 0
 fi
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 
 sed -n '/^```python$/,/^```$/p' "$here/../../../launch/PROTOCOL.md" | sed '1d;$d' >"$work/client.py"
 [ "$(wc -l <"$work/client.py")" -le 20 ] || complain "the client has more than 20 lines"

@@ -3,18 +3,7 @@
 # top on a terminal of 80 columns, Prometheus text, JSON, a log in JSON. $DID is the program,
 # $DID_TEST_MODELS the models.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 documents=12 length=128
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && documents=3 length=64
 mkdir -m 700 "$work/door"

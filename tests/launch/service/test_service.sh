@@ -3,18 +3,7 @@
 # document cancelled. The records are those of did generate, each once. $DID is the program,
 # $DID_TEST_MODELS the models.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 # Documents of the two jobs, the moments of the two murders, and a lease longer than any pass.
 a=15 b=14 first_murder=3 second_murder=8 lease=1.5 length=48 long=256 patience=60
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && a=3 b=2 first_murder=1 second_murder=2 lease=10 length=32 long=64 patience=400

@@ -3,20 +3,10 @@
 # of a Slurm job end a world in good order, with code 6; the same command goes on. All bytes as
 # generated. $DID is the program, $DID_TEST_MODELS the models.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-did=${DID:?DID must name the program}
-model=${DID_TEST_MODELS:-$here/../../models}/${DID_TEST_MODEL:-did-tiny}
-work=$(mktemp -d)
-started=()
-leave() {
-    for pid in "${started[@]}"; do kill -KILL $(pgrep -P "$pid") "$pid" 2>>"$work/said"; done
-    rm -rf "$work"
-}
-trap leave EXIT
-failed=0
-complain() { echo "FAILED: $*"; failed=1; }
-documents=6 length=96
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && documents=3 length=64
+. "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
+# So many that each world finds work: what it leaves is the next one's.
+documents=10 length=96
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && documents=12 length=192
 unset SLURM_JOB_END_TIME
 mkdir -m 700 "$work/door" "$work/tmp"
 export TMPDIR=$work/tmp
@@ -66,7 +56,13 @@ world() {
     world=$!
     started+=("$world")
 }
-busy() { until [ "$(count drafting)$(count refining)" != 00 ]; do sleep 0.05; kill -0 "$world" 2>/dev/null || break; done; }
+busy() {
+    until [ "$(count drafting)$(count refining)" != 00 ]; do
+        kill -0 "$world" 2>/dev/null || break
+        [ "$(count done)" -lt $documents ] || { complain "too few documents: no world is busy any more"; break; }
+        sleep 0.05
+    done
+}
 
 world
 busy
