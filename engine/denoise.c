@@ -52,7 +52,7 @@ static int step_size(const document *d, const ranked *turns, int n)
 static bool chosen_after(const stage *s)
 {
     return s->sampler == SAMPLER_THRESHOLD ||
-           (s->sampler == SAMPLER_QUOTA && s->order == ORDER_CONFIDENT);
+           (s->sampler == SAMPLER_QUOTA && s->order >= ORDER_CONFIDENT);
 }
 
 static int ascending(const void *a, const void *b)
@@ -61,9 +61,27 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* An order by what was drawn draws anew in every step for whom it passed over: with one number for
+ * all steps an unlikely draw would stay with its position to the end. The step is the document's own,
+ * so whoever else is in the pass changes nothing. */
+static bool draws_anew(const stage *s)
+{
+    return s->sampler == SAMPLER_QUOTA && s->order == ORDER_DRAWN;
+}
+
+/* What the draws of this step are made with. */
+static uint64_t key_of_draws(const document *d)
+{
+    unsigned char step[4];
+    if (!draws_anew(&d->stage[d->at]) || d->step == 0) return d->key;
+    for (int i = 0; i < 4; i++) step[i] = (unsigned char)((uint32_t)d->step >> 8 * i);
+    return rng_hash(d->key, step, sizeof step);
+}
+
 void denoise_ask(const document *d, int first, int len, batch *b, const rules *by)
 {
     const stage *s = &d->stage[d->at];
+    uint64_t     key = key_of_draws(d);
     int          n = rank_masked(d, first, len, by->ranked);
     assert(n > 0);
     if (!chosen_after(s)) {
@@ -79,7 +97,7 @@ void denoise_ask(const document *d, int first, int len, batch *b, const rules *b
         a->inclusive = s->rule == NUCLEUS_INCLUSIVE;
         a->nucleus = s->nucleus;
         a->temperature = s->temperature;
-        a->uniform = rng_uniform(d->key, d->attempt, d->at, position, PURPOSE_TOKEN);
+        a->uniform = rng_uniform(key, d->attempt, d->at, position, PURPOSE_TOKEN);
     }
 }
 
@@ -113,7 +131,8 @@ static uint64_t falling(float probability)
 static int surest(const document *d, const segment *s, const batch *b, ranked *out)
 {
     const stage *how = &d->stage[d->at];
-    bool         by_draw = how->sampler == SAMPLER_THRESHOLD;
+    bool         threshold = how->sampler == SAMPLER_THRESHOLD;
+    bool         by_draw = threshold || draws_anew(how);
     int          sure = 0;
     for (int i = s->ask; i < s->ask + s->n_asks; i++) {
         const answer *a = &b->answers[i];
@@ -121,7 +140,7 @@ static int surest(const document *d, const segment *s, const batch *b, ranked *o
         sure += (double)a->raw >= how->threshold;
     }
     qsort(out, (size_t)s->n_asks, sizeof *out, ranked_compare);
-    if (by_draw) return sure > 0 ? sure : 1;
+    if (threshold) return sure > 0 ? sure : 1;
     return denoise_quota(s->n_asks, d->step, how->steps);
 }
 

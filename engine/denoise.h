@@ -5,7 +5,12 @@
  * is a draft block or the part of a refine window that no earlier window held. The position is chosen
  * before the pass wherever the sampler allows it, so that only rows that will be drawn cost a
  * vocabulary head; where the answers choose, a draw that was not placed is forgotten and made again
- * with the same uniform number.
+ * with the same uniform number (but see drawn).
+ *
+ * A quota may place the surest first: by the probability of a position's most probable token
+ * (confident), or by that of the token drawn for it (drawn). In the second every step draws anew for
+ * those that wait, with another number, so a position has as many chances as steps to be placed with
+ * a probable token; that sharpens the text far more.
  *
  * The threshold sampler draws for every masked position and places all draws whose token the model
  * gives at least the threshold (untempered, before the nucleus is cut); where there is none, the one

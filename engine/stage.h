@@ -12,7 +12,7 @@ enum { STAGES_MAX = 8 };
 enum { STAGE_BLOCK_WHOLE = 0 };  /* block = the document's length */
 
 typedef enum { SAMPLER_FHS, SAMPLER_ANCESTRAL, SAMPLER_QUOTA, SAMPLER_THRESHOLD } sampler;
-typedef enum { ORDER_RANDOM, ORDER_LEFT, ORDER_CONFIDENT } order;          /* quota only */
+typedef enum { ORDER_RANDOM, ORDER_LEFT, ORDER_CONFIDENT, ORDER_DRAWN } order; /* quota only */
 typedef enum { POLICY_LOWEST, POLICY_RANDOM, POLICY_POSTHOC } policy;      /* what is reopened */
 typedef enum { CONFIDENCE_RAW, CONFIDENCE_NUCLEUS } confidence;
 typedef enum { NUCLEUS_EXCLUSIVE, NUCLEUS_INCLUSIVE } nucleus_rule;

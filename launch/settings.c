@@ -60,8 +60,9 @@ static const option table[] = {
      .max = 1000000, AT(steps), .help = "denoising steps per block of ancestral and quota"},
     {"threshold", 0, OPTION_REAL, "SHARE", "0.9", .max = 1, .open = true, AT(threshold),
      .help = "the probability from which threshold places what it drew; at least one per pass"},
-    {"order", 0, OPTION_CHOICE, "random|left|confident", "random", AT(order),
-     .help = "which positions quota fills first"},
+    {"order", 0, OPTION_CHOICE, "random|left|confident|drawn", "random", AT(order),
+     .help = "which positions quota fills first; confident: whose most probable token is surest; "
+             "drawn: where what was drawn is, and every step draws anew for the others"},
     {"nucleus", 0, OPTION_REAL, "SHARE", "0.9", .max = 1, .open = true, AT(nucleus),
      .help = "probability mass that may be drawn from; 1 keeps everything"},
     {"nucleus-rule", 0, OPTION_CHOICE, "exclusive|inclusive", "exclusive", AT(nucleus_rule),

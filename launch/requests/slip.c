@@ -12,7 +12,7 @@ enum { STEPS_MAX = 1 << 30 };
 static const char *const works[] = {"denoise", "score", "bound", "found"};
 static const char *const policies[] = {"lowest", "random", "posthoc"};
 static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold"};
-static const char *const orders[] = {"random", "left", "confident"};
+static const char *const orders[] = {"random", "left", "confident", "drawn"};
 static const char *const truncations[] = {"exclusive", "inclusive"};
 static const char *const confidences[] = {"raw", "nucleus"};
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))

@@ -12,7 +12,7 @@ enum { STEPS = 32, STEPS_WHOLE_DRAFT = 64, STEPS_MAX = 1000000, PART_MAX = 64 };
 static const double REMASK = 0.25, THRESHOLD = 0.9;
 
 static const char *const sampler_word[] = {"fhs", "ancestral", "quota", "threshold", NULL};
-static const char *const order_word[] = {"random", "left", "confident", NULL};
+static const char *const order_word[] = {"random", "left", "confident", "drawn", NULL};
 static const char *const policy_word[] = {"lowest", "random", "posthoc", NULL};
 static const char *const confidence_word[] = {"raw", "nucleus", NULL};
 static const char *const rule_word[] = {"exclusive", "inclusive", NULL};

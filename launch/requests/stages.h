@@ -6,7 +6,8 @@
  *   block  = "L" (the document's length) | a whole number of tokens
  *   remask = share of the free positions reopened, 0 .. 1; 0.25 where silent
  *   setting = "fhs" | "ancestral" ["/" steps] | "quota" ["/" steps]
- *           | "threshold" ["/" probability] | "p=" nucleus | "T=" temperature | "order=" random|left|confident
+ *           | "threshold" ["/" probability] | "p=" nucleus | "T=" temperature | 
+ *           | "order=" random|left|confident|drawn
  *           | "policy=" lowest|random|posthoc | "confidence=" raw|nucleus
  *           | "rule=" exclusive|inclusive | "cache=" passes | "model=" DIR
  *

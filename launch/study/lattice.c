@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold", NULL};
-static const char *const orders[] = {"random", "left", "confident", NULL};
+static const char *const orders[] = {"random", "left", "confident", "drawn", NULL};
 static const char *const rules[] = {"exclusive", "inclusive", NULL};
 static const char *const policies[] = {"lowest", "random", "posthoc", NULL};
 static const char *const confidences[] = {"raw", "nucleus", NULL};

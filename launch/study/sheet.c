@@ -7,7 +7,7 @@
 #include "tally.h"
 
 static const char *const samplers[] = {"fhs", "ancestral", "quota", "threshold"};
-static const char *const orders[] = {"random", "left", "confident"};
+static const char *const orders[] = {"random", "left", "confident", "drawn"};
 static const char *const policies[] = {"lowest", "random", "posthoc"};
 static const char *const confidences[] = {"raw", "nucleus"};
 

@@ -236,6 +236,37 @@ static void confident_takes_the_surest(void **state)
     desk_close(&k);
 }
 
+/* The best draws are placed, and the others draw again, with other numbers. */
+static void drawn_takes_the_best_draws(void **state)
+{
+    (void)state;
+    enum { N = 17 };
+    desk      k;
+    document *d = desk_document(N, 0, 3);
+    double    before[N];
+    desk_open(&k, 64, 64, 64);
+    desk_stage(d, STAGE_BLOCK_WHOLE, 0, SAMPLER_QUOTA, 4)->order = ORDER_DRAWN;
+    for (int left = N - 1, step = 0; left > 0; step++) {
+        const segment *s = ask_step(&k, d, 0, N);
+        float          least = 1, most = 0;
+        assert_int_equal(s->n_asks, left);
+        left -= denoise_apply(d, s, &k.batch, &k.rules);
+        for (int j = s->ask; j < s->ask + s->n_asks; j++) {
+            const ask *a = &k.batch.pass.asks[j];
+            float      raw = k.batch.answers[j].raw;
+            bool       placed = !d->masked[a->position];
+            if (placed && raw < least) least = raw;
+            if (!placed && raw > most) most = raw;
+            assert_true(step == 0 || a->uniform != before[a->position]);
+            before[a->position] = a->uniform;
+        }
+        assert_true(least >= most);
+    }
+    assert_int_equal(d->cost[0].nfe, 4);
+    document_close(&d);
+    desk_close(&k);
+}
+
 /* All draws that reach the threshold are placed, and where none does the best one, the lower of
  * equals; the others are asked about again, with the same numbers. */
 static void threshold_places_what_is_sure(void **state)
@@ -390,6 +421,7 @@ int main(void)
         cmocka_unit_test(orders_are_uniform),
         cmocka_unit_test(left_goes_from_left),
         cmocka_unit_test(confident_takes_the_surest),
+        cmocka_unit_test(drawn_takes_the_best_draws),
         cmocka_unit_test(threshold_places_what_is_sure),
         cmocka_unit_test(asks_say_it_all),
         cmocka_unit_test(tokens_are_placed),

@@ -30,6 +30,7 @@ cat >"$work/tiny.jsonl" <<'END'
 {"custom_id": "prompt", "prompt": "Once upon a time, there was a", "length": 96}
 {"custom_id": "three", "prompt": "The king", "length": 64, "stages": "4,16:0.5:fhs,L:0.25:quota/8"}
 {"custom_id": "confident", "length": 48, "stages": "4,L:0.5:quota/6:order=confident:p=1:T=0.8"}
+{"custom_id": "drawn", "length": 48, "stages": "4,L:0.5:quota/6:order=drawn"}
 {"custom_id": "random", "length": 48, "stages": "8,L:0.5:policy=random:ancestral/6"}
 {"custom_id": "posthoc", "length": 48, "stages": "4,L:0.4:policy=posthoc:confidence=nucleus"}
 {"custom_id": "greedy", "length": 48, "stages": "4:quota/4:order=left:T=0,L:0.5:quota/4:order=left:T=0"}

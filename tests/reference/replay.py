@@ -101,15 +101,20 @@ def check_draws(logits, draws, at, stage, mask_id, tolerance, totals):
     totals.ratio = max(totals.ratio, ratio.max())
 
 
+def least_of(logits, p, stage, mask_id, tolerance, but):
+    """The least that any row but those could draw, with what its nucleus may be off by."""
+    return np.delete(staging.nucleus_least(logits, p, stage, mask_id, tolerance.cut), but)
+
+
 def check_threshold(draws, at, masked, stage, logits, mask_id, tolerance):
     """Which of the masked positions, of which `logits` are the rows, a step placed.  What the others
     drew is not known, but it was in their nuclei: a row whose nucleus holds nothing below the
     threshold had to be placed, and so had one whose worst is better than the single draw that fell
     short of it."""
     p = staging.probabilities(logits, mask_id)
-    worst = staging.nucleus_least(logits, p, stage, mask_id, tolerance.cut)
     where = np.searchsorted(masked, draws.position[at])
-    mine, others = p[where, draws.token[at]], np.delete(worst, where)
+    mine = p[where, draws.token[at]]
+    others = least_of(logits, p, stage, mask_id, tolerance, where)
     bar, slack = stage["threshold"], tolerance.confidence
     step = draws.step[at[0]]
     if len(at) > 1 or mine[0] >= bar + slack:
@@ -119,6 +124,17 @@ def check_threshold(draws, at, masked, stage, logits, mask_id, tolerance):
         bar = min(bar, mine[0])
     need(others.max(initial=0) <= bar + slack, f"step {step}: a position that could draw nothing "
          f"below {others.max(initial=0):.6g} was passed over")
+
+
+def check_drawn(draws, at, masked, stage, logits, mask_id, tolerance):
+    """Which of the masked positions a step placed that takes the most probable draws.  What the others
+    drew is not known, but none of them drew less than the least of its nucleus."""
+    p = staging.probabilities(logits, mask_id)
+    where = np.searchsorted(masked, draws.position[at])
+    mine = p[where, draws.token[at]].min()
+    others = least_of(logits, p, stage, mask_id, tolerance, where).max(initial=0)
+    need(others <= mine + tolerance.confidence, f"step {draws.step[at[0]]}: a position that could "
+         f"draw nothing below {others:.6g} was passed over for one of {mine:.6g}")
 
 
 def check_order(draws, by_step, states, region, stage, logits_of, mask_id, tolerance):
@@ -150,7 +166,9 @@ def check_order(draws, by_step, states, region, stage, logits_of, mask_id, toler
                  f"step {step}: positions {chosen} are not the leftmost masked")
             continue
         others = np.setdiff1d(masked, chosen)
-        if len(others):
+        if stage["order"] == "drawn":
+            check_drawn(draws, at, masked, stage, logits_of(s, masked), mask_id, tolerance)
+        elif len(others):
             peak = staging.probabilities(logits_of(s, masked), mask_id).max(-1)
             least, most = (peak[np.isin(masked, which)] for which in (chosen, others))
             need(least.min() >= most.max() - tolerance.confidence,

@@ -214,6 +214,7 @@ def test_rejects_order(models):
     record, drawn_at_random = generated(), generated(policy="random")
     assert "leftmost" in refusal(tampered(record, claim(order="left")), models)
     assert "passed over" in refusal(tampered(record, claim(order="confident")), models)
+    assert "draw nothing below" in refusal(tampered(record, claim(order="drawn", temperature=0)), models)
     assert "quotas" in refusal(tampered(record, claim(steps=5)), models)
     assert "ancestral" in refusal(tampered(record, claim(sampler="ancestral", steps=3)), models)
     assert "least" in refusal(tampered(drawn_at_random, claim(policy="lowest")), models)

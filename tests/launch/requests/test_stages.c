@@ -153,8 +153,8 @@ static void text_that_makes_no_sense(void **state)
         {"4:threshold/0.9:order=left", "order= belongs to quota; threshold chooses its own order"},
         {"4:order=left", "stage 1 (4:order=left): order= belongs to quota; fhs chooses its own "
                          "order"},
-        {"4,L:order=up", "stage 2 (L:order=up): order: found \"up\", expected random, left or "
-                         "confident"},
+        {"4,L:order=up", "stage 2 (L:order=up): order: found \"up\", expected random, left, "
+                         "confident or drawn"},
         {"4:p=0", "stage 1 (4:p=0): p: found \"0\", expected a number above 0 and at most 1"},
         {"4:T=-1", "stage 1 (4:T=-1): T: found \"-1\", expected a number from 0 to 100"},
         {"4:p=nan", "stage 1 (4:p=nan): p: found \"nan\", expected a number above 0 and at most 1"},
