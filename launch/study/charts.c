@@ -191,7 +191,7 @@ static status curves(charts *all, const sheet *s)
 
 static const sheet_value *change_of(const sheet_row *row)
 {
-    return &row->change;
+    return &row->of[MEASURE_CHANGE];
 }
 
 static const sheet_value *gap_of(const sheet_row *row)

@@ -9,7 +9,7 @@
 static const char *const names[MEASURES] = {
     "nll",     "perplexity", "perplexity-mean", "perplexity-text",
     "entropy", "repeated",   "edits",           "nfe",
-    "rows",    "gap",        "seconds"};
+    "rows",    "gap",        "seconds",         "change"};
 
 const char *measure_name(measure m)
 {
@@ -35,7 +35,7 @@ static status measure_find(measure *out, const char *word)
         if (!strcmp(word, names[*out])) return DID_OK;
     return status_fail(DID_EFORMAT,
                        "claim: found \"%.40s\", expected nll, perplexity, perplexity-mean, "
-                       "perplexity-text, entropy, repeated, edits, nfe, rows, gap or seconds",
+                       "perplexity-text, entropy, repeated, edits, nfe, rows, gap, seconds or change",
                        word);
 }
 
@@ -72,15 +72,33 @@ static status term_read(claim_term *t, const char *from, size_t size)
     return s;
 }
 
+/* "number of count": what somebody reported. False when it is something else. */
+static bool reported_read(claim *c, const char *text)
+{
+    enum { REPORTED_MAX = 1000000000 };
+    char  *end, *last;
+    double number = strtod(text, &end);
+    if (end == text || !isfinite(number)) return false;
+    end += strspn(end, " \t");
+    if (strncmp(end, "of", 2) != 0) return false;
+    long count = strtol(end + 2, &last, 10);
+    if (last == end + 2 || count < 1 || count > REPORTED_MAX) return false;
+    c->right = (claim_term){.setting = -1, .number = number};
+    c->reported = (int)count;
+    return last[strspn(last, " \t")] == '\0';
+}
+
 /* What follows "=": a term, "+-" and a number. */
 static status tolerance_read(claim *c, const char *text)
 {
+    if (reported_read(c, text)) return DID_OK;
     const char *between = strstr(text, "+-");
     char       *spread = trimmed(between ? between + 2 : "", between ? strlen(between + 2) : 0);
     bool        good = spread && number_read(&c->tolerance, spread) && c->tolerance >= 0;
     free(spread);
     if (good) return term_read(&c->right, text, (size_t)(between - text));
-    return status_fail(DID_EFORMAT, "claim: found \"=%.40s\", expected = ... +- number", text);
+    return status_fail(DID_EFORMAT, "claim: found \"=%.40s\", expected = ... +- number, or "
+                       "= number of documents", text);
 }
 
 /* The relation after a term; an "=" inside of "(lowest remask=0.25)" is none. */

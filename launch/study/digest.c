@@ -36,7 +36,10 @@ void digest_verdict(FILE *to, const sheet *s, const claim *c, const sheet_verdic
     }
     fprintf(to, " = ");
     range(to, c->right.setting >= 0 ? &v->difference : &v->left);
-    if (c->relation != '=' && c->right.setting < 0)
+    if (c->reported > 0)
+        fprintf(to, ", reported %g of %d documents, expected from %.4g to %.4g", c->right.number,
+                c->reported, v->right.range.low, v->right.range.high);
+    else if (c->relation != '=' && c->right.setting < 0)
         fprintf(to, ", claimed %s %g", c->relation == '<' ? "below" : "above", c->right.number);
     else if (c->right.setting < 0) fprintf(to, ", claimed %g +- %g", c->right.number, c->tolerance);
     else if (c->relation == '=') fprintf(to, ", claimed within %g", c->tolerance);
@@ -77,7 +80,7 @@ static void row(FILE *to, const sheet *s, int i, int width)
     cell(to, 6, "%.0f", r->of[MEASURE_NFE].value);
     cell(to, 7, "%.0f", r->commits);
     cell(to, 8, "%.0f", r->of[MEASURE_ROWS].value);
-    cell(to, 7, "%.3f", r->change.value);
+    cell(to, 7, "%.3f", r->of[MEASURE_CHANGE].value);
     cell(to, 6, "%.3f", r->pairs.error);
     cell(to, 7, "%.3f", r->of[MEASURE_GAP].value);
     fputc('\n', to);

@@ -217,7 +217,7 @@ static void row(FILE *to, const sheet_row *r, int number)
     cell(to, "%.0f", r->of[MEASURE_ROWS].value);
     ranged(to, "%.3f", &r->of[MEASURE_SECONDS]);
     cell(to, "%.0f", sheet_tokens_s(r));
-    ranged(to, "%.3f", &r->change);
+    ranged(to, "%.3f", &r->of[MEASURE_CHANGE]);
     if (r->pairs.pairs) fprintf(to, "<td>%d of %d</td>", r->pairs.lower, r->pairs.pairs);
     else fputs("<td>&ndash;</td>", to);
     fputs("</tr>\n", to);

@@ -22,8 +22,7 @@ typedef struct sheet_row {
     sheet_value  of[MEASURES];
     double       commits, rejected; /* per document */
     int          longest;           /* repeat of any document */
-    sheet_value  change;            /* of a document's mean nll, from the baseline */
-    paired       pairs;             /* the same as mean and standard error */
+    paired       pairs;             /* of[MEASURE_CHANGE] as mean and standard error */
 } sheet_row;
 
 typedef struct sheet {
@@ -45,7 +44,8 @@ void   sheet_close(sheet *s); /* Leaves it zeroed. Local. */
 /* A claim, decided. Where a number is not known the claim is not shown. */
 typedef struct sheet_verdict {
     bool        passed;
-    sheet_value left, right; /* right.range is empty where it is a number */
+    sheet_value left, right; /* right.range: of a number that was reported, where it may lie; of
+                                another, empty */
     sheet_value difference;  /* left - right, documents in pairs */
 } sheet_verdict;
 

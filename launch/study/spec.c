@@ -271,6 +271,8 @@ static status names_resolve(reading *r)
                 TRY(setting_named(s, term[k]->name, c->line, "claim", &term[k]->setting));
         if (c->left.what == MEASURE_GAP && s->frontier < 0)
             return status_fail(DID_EFORMAT, "%d: claim: gap needs a frontier", c->line);
+        if (c->left.what == MEASURE_CHANGE && s->baseline < 0)
+            return status_fail(DID_EFORMAT, "%d: claim: change needs a baseline", c->line);
     }
     return DID_OK;
 }

@@ -16,6 +16,7 @@ static double of_document(const harvest_document *d, measure what)
     case MEASURE_NLL:
     case MEASURE_PERPLEXITY:
     case MEASURE_GAP:
+    case MEASURE_CHANGE:
     case MEASURES: break;
     }
     return NAN;
@@ -46,6 +47,27 @@ static double pooled(const harvest *h, int place, const int *which, int n)
         rows += d->quality.rows;
     }
     return rows > 0 ? nll / rows : NAN;
+}
+
+double tally_mean_nll(const harvest_document *d)
+{
+    return d->there && d->quality.rows > 0 ? d->quality.nll / d->quality.rows : NAN;
+}
+
+/* Mean over the pairs of which both are there. */
+static double change(const harvest *h, int place, const int *which, int n)
+{
+    double sum = 0;
+    int    known = 0, baseline = h->spec->baseline;
+    for (int i = 0; baseline >= 0 && baseline != place && i < n; i++) {
+        int    at = which ? which[i] : i;
+        double x = tally_mean_nll(&h->setting[place].document[at]) -
+                   tally_mean_nll(&h->setting[baseline].document[at]);
+        if (isnan(x)) continue;
+        sum += x;
+        known++;
+    }
+    return known > 0 ? sum / known : NAN;
 }
 
 /* ---- the frontier ---- */
@@ -100,6 +122,7 @@ double tally(const harvest *h, measure what, int place, const int *which, int n)
     case MEASURE_NLL: return pooled(h, place, which, n);
     case MEASURE_PERPLEXITY: return exp(pooled(h, place, which, n));
     case MEASURE_GAP: return gap(h, place, which, n);
+    case MEASURE_CHANGE: return change(h, place, which, n);
     default: return mean(h, what, place, which, n);
     }
 }

@@ -11,8 +11,12 @@
 /* Measure `what` of documents which[n] of setting `place` (NULL: of the first n); those that are
  * not there are left out. NAN when none is left. MEASURE_GAP is nll above the frontier of the
  * spec at the same entropy: a straight line between the two settings of the frontier whose
- * entropies lie around it, drawn on from the last two beyond the ends. Local. */
+ * entropies lie around it, drawn on from the last two beyond the ends. MEASURE_CHANGE of the baseline
+ * is none. Local. */
 double tally(const harvest *h, measure what, int place, const int *which, int n);
+
+/* Of a document: nats per token; NAN where it is not there. Local. */
+double tally_mean_nll(const harvest_document *d);
 
 /* Does the entropy of setting `place` lie between those of the frontier's settings? Local. */
 bool tally_inside(const harvest *h, int place);

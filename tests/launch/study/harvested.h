@@ -12,6 +12,7 @@
 enum { HARVESTED_LENGTH = 8, HARVESTED_END = 99 };
 
 /* Two drafts span a frontier; two refinements; four documents each. */
+enum { HARVESTED_CLAIMS = 8 };
 static const char harvested_text[] =
     "title = A \"small\" <sweep>\n"
     "about = For tests.\n"
@@ -25,6 +26,9 @@ static const char harvested_text[] =
     "claim = it is below the line: gap(refined remask=0.5) < 0\n"
     "claim = as reported: perplexity(drafts nucleus=0.9) = 20 +- 1\n"
     "claim = the same to a tenth: nll(refined remask=0.25) = nll(refined remask=0.5) +- 0.1\n"
+    "claim = as two show: perplexity(drafts nucleus=0.9) = 14 of 2\n"
+    "claim = as ten thousand show: perplexity(drafts nucleus=0.9) = 14 of 10000\n"
+    "claim = another change: change(refined remask=0.25) = -0.4 of 4\n"
     "[drafts]\nabout = the line\nstages = 4\nnucleus = 0.5 0.9\n"
     "[refined]\nstages = 4,L:{remask}:quota/2\nremask = 0.25 0.5\n";
 

@@ -51,11 +51,11 @@ static void measures_are_as_computed_by_hand(void **state)
     assert_true(near(log(fine->of[MEASURE_PERPLEXITY].range.low), fine->of[MEASURE_NLL].range.low));
 
     /* The documents differ by the same in every setting, so the change is known exactly. */
-    assert_true(near(fine->change.value, -0.5));
-    assert_true(near(fine->change.range.low, -0.5) && near(fine->change.range.high, -0.5));
+    assert_true(near(fine->of[MEASURE_CHANGE].value, -0.5));
+    assert_true(near(fine->of[MEASURE_CHANGE].range.low, -0.5) && near(fine->of[MEASURE_CHANGE].range.high, -0.5));
     assert_int_equal(fine->pairs.pairs, 4);
     assert_int_equal(fine->pairs.lower, 4);
-    assert_true(isnan(s.row[1].change.value));
+    assert_true(isnan(s.row[1].of[MEASURE_CHANGE].value));
 
     /* On the line between (entropy of 3, 2) and (entropy of 6, 3). */
     double share = (entropy_of(4) - entropy_of(3)) / (entropy_of(6) - entropy_of(3));
@@ -93,14 +93,14 @@ static void what_is_not_known(void **state)
 
 static void claims_are_decided(void **state)
 {
-    static const bool expected[] = {true, false, true, true, false};
+    static const bool expected[] = {true, false, true, true, false, true, false, false};
     harvested         h;
     sheet             s;
-    sheet_verdict     v[5];
+    sheet_verdict     v[HARVESTED_CLAIMS];
     (void)state;
     harvested_open(&h);
     assert_int_equal(sheet_open(&s, &h.spec, h.trial, &h.harvest), DID_OK);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < HARVESTED_CLAIMS; i++) {
         assert_int_equal(sheet_judge(&v[i], &s, &h.spec.claim[i]), DID_OK);
         assert_int_equal(v[i].passed, expected[i]);
     }
@@ -118,6 +118,10 @@ static void claims_are_decided(void **state)
     assert_non_null(strstr(text, ", claimed 20 +- 1; NFE 7, entropy"));
     assert_non_null(strstr(text, "FAILED: the same to a tenth: "));
     assert_non_null(strstr(text, ", claimed within 0.1; NFE 9 against 9"));
+    assert_non_null(strstr(text, "PASSED: as two show: perplexity(drafts nucleus=0.9) = 20.09 ["));
+    assert_non_null(strstr(text, ", reported 14 of 2 documents, expected from "));
+    assert_non_null(strstr(text, "FAILED: another change: change(refined remask=0.25) = -0.5 [-0.5, "
+                                 "-0.5], reported -0.4 of 4 documents, expected from -0.5 to -0.5"));
     assert_non_null(strstr(text, "\n  3 refined remask=0.25    12.18 "));
     free(text);
     sheet_close(&s);

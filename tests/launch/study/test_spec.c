@@ -79,6 +79,7 @@ static void everything_is_read(void **state)
     assert_int_equal(s.claim[0].relation, '<');
     assert_string_equal(s.claim[0].sentence, "it helps");
     assert_true(s.claim[1].right.number == 31.8 && s.claim[1].tolerance == 2);
+    assert_int_equal(s.claim[1].reported, 0);
     spec_clear(&s);
     assert_null(s.setting);
 }
@@ -98,6 +99,19 @@ static void stages_can_be_a_list(void **state)
     assert_string_equal(s.claim[0].sentence, "x: y");
     assert_int_equal(s.claim[0].left.setting, 1);
     assert_int_equal(s.claim[0].right.setting, -1);
+    spec_clear(&s);
+}
+
+static void a_number_that_was_reported(void **state)
+{
+    spec s;
+    (void)state;
+    assert_int_equal(spec_parse(&s, "baseline = a\nclaim = x: change(a) = -0.5 of 64\n[a]\nstages = 4\n",
+                                "f", NULL),
+                     DID_OK);
+    assert_int_equal(s.claim[0].left.what, MEASURE_CHANGE);
+    assert_int_equal(s.claim[0].reported, 64);
+    assert_true(s.claim[0].right.setting == -1 && s.claim[0].right.number == -0.5);
     spec_clear(&s);
 }
 
@@ -169,17 +183,23 @@ static void bad_claims_are_refused(void **state)
     claim_refused("x: 2 < nll(a)", "claim: found the number 2 in front, expected measure(setting)");
     claim_refused("x: ppl(a) < 2",
                   "claim: found \"ppl\", expected nll, perplexity, "
-                  "perplexity-mean, perplexity-text, entropy, repeated, edits, nfe, rows, gap or seconds");
+                  "perplexity-mean, perplexity-text, entropy, repeated, edits, nfe, rows, gap, "
+                  "seconds or change");
     claim_refused("x: nll a < 2", "claim: found \"nll a\", expected a number or measure(setting)");
     claim_refused("x: nll(a) < entropy(a)",
                   "claim: found nll and entropy, expected one measure on both sides");
-    claim_refused("x: nll(a) = 2", "claim: found \"= 2\", expected = ... +- number");
-    claim_refused("x: nll(a) = 2 +- -1", "claim: found \"= 2 +- -1\", expected = ... +- number");
+    claim_refused("x: nll(a) = 2", "claim: found \"= 2\", expected = ... +- number, "
+                                    "or = number of documents");
+    claim_refused("x: nll(a) = 2 +- -1", "claim: found \"= 2 +- -1\", expected = ... +- number, "
+                                    "or = number of documents");
     claim_refused("x: nll(a) = b +- 1", "claim: found \"b\", expected a number or "
                                         "measure(setting)");
     claim_refused("x: nll(b) < 2",
                   "claim: no setting is called \"b\"; the first one is called \"a\"");
     claim_refused("x: gap(a) < 0", "claim: gap needs a frontier");
+    claim_refused("x: change(a) < 0", "claim: change needs a baseline");
+    claim_refused("x: nll(a) = 2 of 0", "claim: found \"= 2 of 0\", expected = ... +- number, or = "
+                                        "number of documents");
 }
 
 /* What is said beside the file holds in place of what it says, and nowhere else. */
@@ -256,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(everything_is_read),
                                        cmocka_unit_test(stages_can_be_a_list),
+        cmocka_unit_test(a_number_that_was_reported),
                                        cmocka_unit_test(refusals_name_the_line),
                                        cmocka_unit_test(bad_claims_are_refused),
                                        cmocka_unit_test(changes_win),
