@@ -19,6 +19,7 @@
     X(KEYS, "K and V")              /* of a document on several rows */ \
     X(DRAW, "draw")                 /* reductions over vocabulary    */ \
     X(DEPTHS, "depths")             /* plans and activations, down   */ \
+    X(PARTS, "columns")             /* the same, among neighbours    */ \
     X(ANSWERS, "answers")           /* of others to the leader       */ \
     X(STATUS, "status")             /* how a pass went               */ \
     X(ROWS, "rows")                 /* waiting for the other rows    */ \

@@ -154,6 +154,7 @@ static size_t sum_floats(const engine_settings *s, const model *models)
 static engine_memory measure(const engine_settings *s, const model *models)
 {
     engine_memory m = {0};
+    grid_shape    shape = shape_of(s);
     team_size     size = team_size_of(s, models);
     size_t        workspace = 0;
     for (int i = 0; i < s->n_models; i++) {
@@ -169,7 +170,7 @@ static engine_memory measure(const engine_settings *s, const model *models)
     chain_size down = chain_size_of(s, models);
     m.workspace = workspace + (size_t)groups_of(s) * batch_bytes(size.team_rows) +
                   decision_bytes(s, models) + team_bytes(&size, shape_of(s).span) +
-                  chain_bytes(&down, shape_of(s).depth, groups_of(s));
+                  chain_bytes(&down, &shape, groups_of(s));
     m.wire = comm_sum_bytes(shape_of(s).cols, sum_floats(s, models)) + model_library_bytes(models);
     m.total = m.weights + m.embedding + m.cache + m.workspace + m.wire;
     return m;
@@ -400,6 +401,7 @@ static status open_all(engine *e, comm *world)
     TRY(comm_agree(world, open_here(e, k)));
     TRY(comm_agree(world, comm_reserve(e->grid.row, sum_floats(&e->settings, e->models))));
     TRY(comm_agree(world, comm_share(e->grid.row)));
+    TRY(comm_agree(world, chain_slice(&e->pipeline.chain, &e->grid)));
     if (s->reproducible) comm_pair(e->grid.row);
     if (s->narrow_wire) comm_narrow(e->grid.row);
     TRY(identify(e, world));

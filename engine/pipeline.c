@@ -56,8 +56,10 @@ static status waited(pipeline *p, double since, status s)
 static status run_pass(pipeline *p, batch *b)
 {
     p->place.model = &p->models[b->pass.model];
-    p->place.in = chain_in(&p->chain, b);
+    int    width = p->place.model->geometry.d_model;
     double since = clock_seconds();
+    TRY(waited(p, since, chain_in(&p->chain, b, width, &p->place.in)));
+    since = clock_seconds();
     TRY(waited(p, since, chain_room(&p->chain, b, &p->place.out)));
     double worked = clock_work_seconds();
     since = clock_seconds();

@@ -172,13 +172,21 @@ double cost_sum(const cost_place *at, double bytes)
     return wire > work ? wire : work;
 }
 
-/* One message of `bytes` from a depth to the next. */
+/* What the columns of a depth send to the next of activations of `bytes`: inside a host each a part,
+ * else each all of them. */
+static double sent_down(const cost_place *at, double bytes)
+{
+    return crosses(at) ? bytes * at->layout.cols : bytes;
+}
+
+/* One message from every column of a depth to the next, where neighbours then put parts together. */
 static double hop(const cost_place *at, double bytes)
 {
     const cost_layout *l = &at->layout;
     bool               far = l->per_host < cost_ranks(l);
-    if (!far) return sum_here(at, bytes, 2, true) / 2;
-    return at->link.latency + bytes * l->cols / at->link.bytes_per_s;
+    double joined = l->cols > 1 && !crosses(at) ? sum_here(at, bytes, l->cols, true) / 2 : 0;
+    if (!far) return joined + sum_here(at, bytes / l->cols, 2, true) / 2;
+    return joined + at->link.latency + sent_down(at, bytes) / at->link.bytes_per_s;
 }
 
 /* ---- a pass ---- */
@@ -416,7 +424,7 @@ cost_bytes cost_wire(const cost_place *at, const cost_segment *s, int n)
     if (cost_team(l) > 1)
         b.plan = cost_team(l) * (PLAN_HEAD + PLAN_SEGMENT * t.segments + PLAN_ROW * t.rows +
                                  PLAN_ASK * t.asks);
-    b.activations = (l->depth - 1) * l->cols * t.rows * d * 4;
+    b.activations = (l->depth - 1) * sent_down(at, t.rows * d * 4);
     b.gather = g->n_layers * l->cols * gather_bytes(at, &p, t.spanned);
     b.total = b.embedding + b.attention + b.mlp + b.draw + b.plan + b.activations + b.gather;
     b.crossing = 2 * abroad(at) * (b.embedding + b.attention + b.mlp);

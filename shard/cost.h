@@ -19,7 +19,7 @@ typedef struct cost_layout {
     int  rows, cols, depth, span;
     int  groups;     /* of documents in flight within a row; 1: sums are waited for */
     bool mesh;       /* --layout 2d: the rows x cols ranks are one team */
-    bool bf16_wire;  /* sums and activations travel in 16 bits */
+    bool bf16_wire;  /* sums travel in 16 bits; activations never do */
     int  per_host;   /* ranks of a host */
     double last;     /* depths share layers as if the last cost so many (strata.h); 0: one */
 } cost_layout;

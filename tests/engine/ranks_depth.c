@@ -105,7 +105,7 @@ static void all_depths(bool bf16)
         if (size % tp) continue;
         const way one = {tp, 1, 0, 3, 512, 0, bf16, false, 0};
         run_way(&one, flat, signed_flat);
-        size_t sent = event_totals(EV_DEPTHS).bytes;
+        size_t sent = event_totals(EV_DEPTHS).bytes, joined = event_totals(EV_PARTS).bytes;
         for (int depth = 2; depth <= DEPTH_MOST && depth <= layers(); depth++) {
             if (size % (depth * tp)) continue;
             const way ways[] = {{tp, depth, 0, 9, 512, 0, bf16, false, 0},
@@ -122,6 +122,9 @@ static void all_depths(bool bf16)
             }
             assert_true(tp * depth < size || comm_rank(world) >= (depth - 1) * tp ||
                         event_totals(EV_DEPTHS).bytes > sent);
+            /* Columns of one host send parts of the rows, and put them together behind the wire. */
+            assert_true(tp == 1 || comm_rank(world) / tp % depth == 0 ||
+                        event_totals(EV_PARTS).bytes > joined);
         }
     }
 }
