@@ -9,7 +9,7 @@ enum { THRESHOLD_TOKENS = 2 };
 static bool looks_at_all(const stage *s)
 {
     return s->sampler == SAMPLER_THRESHOLD ||
-           (s->sampler == SAMPLER_QUOTA && s->order == ORDER_CONFIDENT);
+           (s->sampler == SAMPLER_QUOTA && s->order >= ORDER_CONFIDENT);
 }
 
 /* How many passes a document takes, and how many tokens they place. */
