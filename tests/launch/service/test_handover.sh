@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# A document that one world puts down is taken up by a world of another number of rows, with the same
-# bytes and without the passes that are behind it; a world of other numerics is not given the
-# checkpoint and begins anew. $DID is the program, $DID_TEST_MODELS the models.
+# A document that one world puts down is taken up by a world of another number of rows or depths, with
+# the same bytes and without the passes that are behind it; a world of other numerics is not given the
+# checkpoint and begins anew. A pipeline of layers works on a job like any other world. $DID is the
+# program, $DID_TEST_MODELS the models.
 set -u
-length=128 steps=64 ranks=3
-[ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=64 steps=600 ranks=2
+length=128 steps=64 ranks=3 deeper=(3 --pp 3 --groups 4)
+[ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=64 steps=600 ranks=2 deeper=(1)
 . "$(dirname "${BASH_SOURCE[0]}")/prelude.sh"
 mkdir -m 700 "$work/door"
 at=(--connect "ipc://$work/door/front")
@@ -48,13 +49,13 @@ mpirun --oversubscribe -n 1 "$did" generate --model "$model" --input "$work/one"
 desk=$!
 started+=("$desk")
 
-# hand_over JOB RANKS WORD...   a world of one rank puts the document of JOB down in its second stage,
-# the world of these words goes on
+# hand_over JOB DEPTH RANKS WORD...   a world of one rank or as many depths puts the document of JOB
+# down in its second stage, the world of these words goes on
 hand_over() {
-    local job=$1
-    shift
+    local job=$1 depth=$2
+    shift 2
     "$did" submit "${at[@]}" --input "$work/one" --job "$job" --quiet 2>>"$work/said" || complain "submit"
-    world 1 --save-interval-s 0
+    world "$depth" --pp "$depth" --save-interval-s 0
     until_is "$job" refining
     kill -USR1 $(pgrep -P "$world")
     wait "$world"
@@ -67,12 +68,28 @@ hand_over() {
     kill -USR1 $(pgrep -P "$world")
     wait "$world"
 }
-hand_over other-rows $ranks
+hand_over other-rows 1 $ranks
 cmp -s "$work/want" "$work/other-rows" || complain "other bytes on another number of rows"
 ((nfe > 0 && nfe < all)) || complain "$ranks rows: $nfe evaluations of $all: the checkpoint was not used"
 rows="$ranks rows made the last $nfe of $all evaluations"
-hand_over other-numerics 1 --weights unfolded
+hand_over other-depth 2 "${deeper[@]}"
+cmp -s "$work/want" "$work/other-depth" || complain "other bytes at another depth"
+((nfe > 0 && nfe < all)) || complain "${deeper[*]}: $nfe evaluations of $all: the checkpoint was not used"
+hand_over other-numerics 1 1 --weights unfolded
 ((nfe == all)) || complain "other numerics: $nfe evaluations of $all: a strange checkpoint was used"
+
+# Many documents at once, through two depths.
+for i in 1 2 3 4 5; do
+    echo "{\"custom_id\": \"$i\", \"prompt\": \"Once $i\", \"length\": $((24 + 8 * i)), \"stages\": \"4,L:0.5:quota/5\"}"
+done >"$work/many"
+mpirun --oversubscribe -n 1 "$did" generate --model "$model" --input "$work/many" --quiet --trace \
+    --output "$work/many.want" 2>>"$work/said" || complain "generate many"
+"$did" submit "${at[@]}" --input "$work/many" --job many --trace --quiet 2>>"$work/said" || complain "submit many"
+world 2 --pp 2 --idle-exit 0.5
+"$did" results "${at[@]}" --job many --follow --output "$work/many.got" --quiet 2>>"$work/said" ||
+    complain "results of many"
+wait "$world" || complain "a pipeline ended with $?"
+cmp -s <(sort "$work/many.want") <(sort "$work/many.got") || complain "other bytes through a pipeline"
 kill -TERM "$desk"
 wait "$desk" || complain "serve"
 ((failed)) && tail -n 20 "$work/said" || echo "$rows; other numerics all $nfe"
