@@ -4,7 +4,7 @@
 #   test_layout.sh BUILD_DIR          $DID is the program
 set -u
 . "$(dirname "$0")/runs.sh"
-length=40
+length=24
 [ "${DID_TEST_SANITIZED:-0}" = 1 ] && length=16
 
 given=(-n 4 --length $length --layout 2d) records=4

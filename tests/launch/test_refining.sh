@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-slowly=1 count=4 length=64
+slowly=1 count=3 length=48
 if [ "${DID_TEST_SANITIZED:-0}" = 1 ]; then slowly=6 count=2 length=32; fi
 
 complain() {
