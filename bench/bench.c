@@ -49,7 +49,7 @@ static const struct bench {
                        {3, 5, 0.0003, 0, false}},
     [BENCH_CALIBRATE] = {bench_calibrate_check,
                          bench_calibrate,
-                         {2, 9, 0.0005, 0, false},
+                         {3, 9, 0.0005, 0, false},
                          {1, 1, 0.00001, 0, false}},
     [BENCH_SPAN] = {bench_span_check, bench_span, {5, 5, 0, 0, true}, {2, 2, 0, 0, true}},
     [BENCH_SCALING] = {bench_scaling_check,
@@ -59,7 +59,7 @@ static const struct bench {
     /* As a calibration has it, which comes first; passes are timed one by one. */
     [BENCH_PLAN] = {bench_plan_check,
                     bench_plan,
-                    {2, 9, 0.0005, 0, false},
+                    {3, 9, 0.0005, 0, false},
                     {1, 1, 0.00001, 0, false}},
 };
 

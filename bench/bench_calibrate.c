@@ -135,21 +135,58 @@ static status check_sum(calibrate *c, status (*run)(void *context))
     return DID_OK;
 }
 
+/* Numbers that this rank has just written, as those of a product are: seconds from when the last rank
+ * comes until the first one leaves, the median of several samples of both ways in turn. */
+static status time_sum(double *seconds, calibrate *c, status (*run)(void *context), double *all)
+{
+    int ranks = comm_size(c->host);
+    memset(c->x, 0, c->n * sizeof *c->x);
+    TRY(comm_barrier(c->host, EV_BENCH));
+    double since = clock_seconds();
+    TRY(run(c));
+    double mine = clock_seconds() - since;
+    TRY(comm_gather(c->host, all, &mine, sizeof mine, EV_BENCH));
+    *seconds = mine;
+    for (int r = 0; r < ranks; r++)
+        if (all[r] < *seconds) *seconds = all[r];
+    return DID_OK;
+}
+
+static double median(double *seconds, int n)
+{
+    measured m;
+    measure_summarize(&m, seconds, 1, n);
+    return m.median;
+}
+
+enum { SUM_SAMPLES = 31 };
+
+static status time_sums(calibrate *c, int size, double *all)
+{
+    double memory[SUM_SAMPLES], messages[SUM_SAMPLES];
+    int    n = c->probe.quick ? 1 : SUM_SAMPLES;
+    c->n = (size_t)CALIBRATION_SIZE[size] / sizeof *c->x;
+    TRY(check_sum(c, run_memory));
+    TRY(check_sum(c, run_messages));
+    for (int i = 0; i < n; i++) {
+        TRY(time_sum(&memory[i], c, run_memory, all));
+        TRY(time_sum(&messages[i], c, run_messages, all));
+    }
+    c->result.sums.memory[size] = median(memory, n);
+    c->result.sums.messages[size] = median(messages, n);
+    return DID_OK;
+}
+
 static status sums(calibrate *c)
 {
     if (comm_size(c->host) == 1) return DID_OK;
-    for (int i = 0; i < CALIBRATION_SIZES; i++) {
-        measured m;
-        task     memory = {.context = c, .run = run_memory}, messages = {.context = c, .run = run_messages};
-        c->n = (size_t)CALIBRATION_SIZE[i] / sizeof *c->x;
-        TRY(check_sum(c, run_memory));
-        TRY(check_sum(c, run_messages));
-        TRY(measure_task(&m, &memory, &c->probe.effort, c->host));
-        c->result.sums.memory[i] = m.min;
-        TRY(measure_task(&m, &messages, &c->probe.effort, c->host));
-        c->result.sums.messages[i] = m.min;
-    }
-    return DID_OK;
+    double *all = calloc((size_t)comm_size(c->host), sizeof *all);
+    status  s = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks", comm_size(c->host));
+    s = comm_agree(c->host, s);
+    for (int i = 0; i < CALIBRATION_SIZES && s == DID_OK; i++) s = time_sums(c, i, all);
+    free(all);
+    c->result.sums.wait = probe_wait(&c->probe);
+    return s;
 }
 
 static status run_bounce(void *context)
@@ -220,6 +257,8 @@ static void tell_sums(const calibrate *c, table *t)
         json_object_set_new(line, "messages", json_real(1e6 * c->result.sums.messages[i]));
         table_line(t, line);
     }
+    table_remark(t, "\nranks wait for the slowest of them %.1f %% of the work between two sums",
+                 100 * c->result.sums.wait);
 }
 
 static void tell(const calibrate *c)
@@ -246,8 +285,7 @@ static status open_all(calibrate *c)
     TRY(find_hosts(c));
     TRY(comm_split(&c->probe.alone, world, comm_rank(world), 0));
     c->x = calloc(most, sizeof *c->x);
-    c->probe.all = calloc((size_t)comm_size(world), sizeof *c->probe.all);
-    status s = c->x && c->probe.all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %zu floats", most);
+    status s = c->x ? DID_OK : status_fail(DID_ENOMEM, "no memory for %zu floats", most);
     TRY(comm_agree(world, s));
     TRY(comm_agree(world, comm_reserve(c->host, most)));
     TRY(comm_agree(world, comm_reserve(c->messages, most)));
@@ -274,7 +312,6 @@ static void close_all(calibrate *c)
     comm_close(&c->host);
     comm_close(&c->messages);
     comm_close(&c->probe.alone);
-    free(c->probe.all);
     free(c->x);
 }
 

@@ -1,5 +1,6 @@
 #include "probe.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,47 +16,133 @@
  * successive calls walk through. */
 enum { ROWS = 512, WIDTH = 768, WORDS = 8192, DRAWN = 32, KEYS_BYTES = 8 << 20 };
 
-/* The least of several samples on this rank. A long call is its own sample. */
-static status least(double *seconds, const probe *p, const task *t)
+/* What one rank knows of a point. */
+typedef struct series {
+    int    calls, samples;
+    double alone[PROBE_SAMPLES], mine[PROBE_SAMPLES];
+} series;
+
+static int within(double x, int least, int most)
 {
-    double since = clock_work_seconds(), spent = 0;
-    TRY(t->run(t->context)); /* cold */
-    double once = clock_work_seconds() - since;
-    int    calls = once < p->effort.sample_seconds ? (int)(p->effort.sample_seconds / once) + 1 : 1;
-    if (t->calls_max > 0 && calls > t->calls_max) calls = t->calls_max;
-    *seconds = once;
-    for (int i = 0; i < p->effort.samples_max; i++) {
-        if (i >= p->effort.samples_min && spent > p->effort.line_seconds) break;
-        if (t->reset) t->reset(t->context);
-        since = clock_work_seconds();
-        for (int j = 0; j < calls; j++) TRY(t->run(t->context));
-        double now = clock_work_seconds() - since;
-        if (now / calls < *seconds) *seconds = now / calls;
-        spent += now;
+    return x < least ? least : x > most ? most : (int)x;
+}
+
+/* Seconds of one call, the mean of so many. */
+static status sample(double *seconds, const probe_turn *t, int calls)
+{
+    if (t->set) t->set(t->task.context, t->value);
+    if (t->task.reset) t->task.reset(t->task.context);
+    double since = clock_work_seconds();
+    for (int i = 0; i < calls; i++) TRY(t->task.run(t->task.context));
+    *seconds = (clock_work_seconds() - since) / calls;
+    return DID_OK;
+}
+
+/* The first call is cold; the second says how many a sample needs, and how many samples a point. */
+static status warm(series *s, const probe *p, const probe_turn *t)
+{
+    double once;
+    TRY(sample(&once, t, 1));
+    TRY(sample(&once, t, 1));
+    int most = t->task.calls_max > 0 ? t->task.calls_max : 1 << 20;
+    s->calls = within(p->effort.sample_seconds / (once + 1e-9) + 1, 1, most);
+    s->samples = within(p->effort.line_seconds / (once * s->calls + 1e-9), p->effort.samples_min,
+                        p->effort.samples_max);
+    return DID_OK;
+}
+
+/* Rank 0 while the others sleep. */
+static status turn_alone(series *s, const probe *p, const probe_turn *turns, int n, int round)
+{
+    status good = DID_OK;
+    for (int i = 0; i < n && good == DID_OK && comm_rank(p->world) == 0; i++)
+        if (round < s[i].samples) good = sample(&s[i].alone[round], &turns[i], s[i].calls);
+    TRY(comm_meet(p->world, EV_BENCH));
+    return comm_agree(p->world, good);
+}
+
+static status turn_together(series *s, const probe *p, const probe_turn *turns, int n, int round)
+{
+    status good = DID_OK;
+    for (int i = 0; i < n; i++) {
+        if (round >= s[i].samples) continue;
+        TRY(comm_barrier(p->world, EV_BENCH));
+        if (good == DID_OK) good = sample(&s[i].mine[round], &turns[i], s[i].calls);
     }
-    return DID_OK;
+    return comm_agree(p->world, good);
 }
 
-status probe_task(double seconds[CALIBRATION_LEVELS], const probe *p, const task *t)
+/* The mean over ranks of a sample, and how far the slowest is from it. */
+static double of_ranks(probe *p, const series *all, int n, int point, int round)
 {
-    status s = DID_OK;
-    double mine = 0, *all = p->all;
+    double sum = 0, most = 0;
     int    ranks = comm_size(p->world);
-    if (comm_rank(p->world) == 0) s = least(&seconds[0], p, t);
-    TRY(comm_meet(p->world, EV_BENCH)); /* the others sleep meanwhile */
-    TRY(comm_agree(p->world, s));
-    seconds[1] = seconds[0];
-    if (ranks == 1) return DID_OK;
-    TRY(comm_broadcast(p->world, seconds, sizeof *seconds, 0, EV_BENCH));
-    TRY(comm_agree(p->world, least(&mine, p, t)));
-    TRY(comm_gather(p->world, all, &mine, sizeof mine, EV_BENCH));
-    seconds[1] = 0;
-    for (int r = 0; r < ranks; r++)
-        if (all[r] > seconds[1]) seconds[1] = all[r];
+    for (int r = 0; r < ranks; r++) {
+        double x = all[(size_t)r * (size_t)n + (size_t)point].mine[round];
+        sum += x;
+        if (x > most) most = x;
+    }
+    if (p->n_waits < PROBE_WAITS) p->waits[p->n_waits++] = most * ranks / sum - 1;
+    return sum / ranks;
+}
+
+static double median(const double *x, int n)
+{
+    measured m;
+    double   copy[PROBE_WAITS];
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    measure_summarize(&m, copy, 1, n);
+    return m.median;
+}
+
+static status bring_together(double (*seconds)[CALIBRATION_LEVELS], probe *p, const series *s, int n)
+{
+    int     ranks = comm_size(p->world);
+    series *all = malloc((size_t)ranks * (size_t)n * sizeof *all);
+    status  good = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks", ranks);
+    good = comm_agree(p->world, good);
+    if (good == DID_OK) good = comm_gather(p->world, all, s, (size_t)n * sizeof *s, EV_BENCH);
+    for (int i = 0; i < n && good == DID_OK; i++) {
+        double mean[PROBE_SAMPLES];
+        seconds[i][0] = seconds[i][1] = median(all[i].alone, s[i].samples);
+        if (ranks == 1) continue;
+        for (int round = 0; round < s[i].samples; round++) mean[round] = of_ranks(p, all, n, i, round);
+        seconds[i][1] = median(mean, s[i].samples);
+    }
+    free(all);
+    return good;
+}
+
+status probe_turns(double (*seconds)[CALIBRATION_LEVELS], probe *p, const probe_turn *turns, int n)
+{
+    series s[PROBE_TURNS] = {{0}};
+    status good = DID_OK;
+    assert(n <= PROBE_TURNS && p->effort.samples_max <= PROBE_SAMPLES);
+    for (int i = 0; i < n && good == DID_OK; i++) good = warm(&s[i], p, &turns[i]);
+    TRY(comm_agree(p->world, good));
+    TRY(comm_broadcast(p->world, s, (size_t)n * sizeof *s, 0, EV_BENCH));
+    for (int round = 0; round < p->effort.samples_max; round++) {
+        TRY(turn_alone(s, p, turns, n, round));
+        if (comm_size(p->world) > 1) TRY(turn_together(s, p, turns, n, round));
+    }
+    return bring_together(seconds, p, s, n);
+}
+
+double probe_wait(const probe *p)
+{
+    return p->n_waits > 0 ? median(p->waits, p->n_waits) : 0;
+}
+
+static status probe_task(double seconds[CALIBRATION_LEVELS], probe *p, const task *t)
+{
+    double     both[1][CALIBRATION_LEVELS];
+    probe_turn one = {.task = *t};
+    TRY(probe_turns(both, p, &one, 1));
+    memcpy(seconds, both[0], sizeof both[0]);
     return DID_OK;
 }
 
-static status probe_exercise(double seconds[CALIBRATION_LEVELS], const probe *p, exercise *x)
+static status probe_exercise(double seconds[CALIBRATION_LEVELS], probe *p, exercise *x)
 {
     task t = exercise_task(x);
     return probe_task(seconds, p, &t);
@@ -63,21 +150,40 @@ static status probe_exercise(double seconds[CALIBRATION_LEVELS], const probe *p,
 
 /* ---- products ---- */
 
-static status probe_rows(calibration *c, const probe *p, exercise *x, int place, int shape)
+static void set_rows(void *context, int rows)
 {
-    int how = x->kernels->precision;
-    for (int i = 0; i < CALIBRATION_ROWS; i++) {
-        double seconds[CALIBRATION_LEVELS], scale = 1;
-        int    rows = CALIBRATION_ROW[i];
-        if (rows > x->rows) { /* a quick look: what it did not see costs as much per row */
-            scale = (double)rows / x->rows;
-            rows = x->rows;
-        }
-        product_rows(x, rows);
-        TRY(probe_exercise(seconds, p, x));
+    product_rows(context, rows);
+}
+
+/* Words are asked of so many rows at most, and so many rows read weights as often wherever these are:
+ * beyond, a call costs as much per row. */
+enum { ROWS_ENOUGH = 192 };
+
+static int rows_most(const probe *p, int place, int shape)
+{
+    if (p->quick) return 16;
+    bool enough = place > 0 || shape == CALIBRATION_SHAPES - 1;
+    return enough ? ROWS_ENOUGH : CALIBRATION_ROW[CALIBRATION_ROWS - 1];
+}
+
+static int rows_of(int most, int point)
+{
+    int rows = CALIBRATION_ROW[point];
+    return rows < most ? rows : most;
+}
+
+static status probe_rows(calibration *c, probe *p, exercise *x, int place, int shape)
+{
+    probe_turn turns[CALIBRATION_ROWS];
+    double     seconds[CALIBRATION_ROWS][CALIBRATION_LEVELS];
+    int        how = x->kernels->precision;
+    for (int i = 0; i < CALIBRATION_ROWS; i++)
+        turns[i] = (probe_turn){exercise_task(x), set_rows, rows_of(rows_most(p, place, shape), i)};
+    TRY(probe_turns(seconds, p, turns, CALIBRATION_ROWS));
+    for (int i = 0; i < CALIBRATION_ROWS; i++)
         for (int l = 0; l < CALIBRATION_LEVELS; l++)
-            c->level[l].linear[how][place][shape][i] = seconds[l] * scale;
-    }
+            c->level[l].linear[how][place][shape][i] =
+                seconds[i][l] * CALIBRATION_ROW[i] / turns[i].value;
     return DID_OK;
 }
 
@@ -85,7 +191,7 @@ static status probe_product(calibration *c, probe *p, const kernels *k, int plac
 {
     exercise      x;
     double        bytes = place == 0 ? CALIBRATION_NEAR : CALIBRATION_FAR;
-    int           rows = p->quick ? 16 : CALIBRATION_ROW[CALIBRATION_ROWS - 1];
+    int           rows = rows_most(p, place, shape);
     product_shape of = {"calibrated", CALIBRATION_N[shape], CALIBRATION_K[shape], true};
     status        s = product_open(&x, k, &of, rows, (size_t)(p->quick ? bytes / 16 : bytes), p->seed);
     s = comm_agree(p->world, s);
@@ -214,7 +320,7 @@ static void check_draw(rest *r, verdict *v)
             verdict_wrong(v, "a draw of %d words gave word %d", WORDS, r->answers[i].token);
 }
 
-static status probe_one(calibration *c, const probe *p, rest *r, status (*run)(void *context),
+static status probe_one(calibration *c, probe *p, rest *r, status (*run)(void *context),
                         calibration_rowwise what, double units)
 {
     double seconds[CALIBRATION_LEVELS];

@@ -8,20 +8,34 @@
 #include "kernels.h"
 #include "measure.h"
 
+enum { PROBE_TURNS = 8, PROBE_SAMPLES = 9, PROBE_WAITS = 4096 };
+
 typedef struct probe {
     comm    *world, *alone; /* alone: this rank */
-    double  *all;           /* [ranks of world] */
     effort   effort;
     bool     quick;
     int      seed;
     verdict  verdict;       /* of everything probed so far */
+    double   waits[PROBE_WAITS]; /* how much longer the slowest rank took than the mean, as a share */
+    int      n_waits;
 } probe;
 
-/* Seconds of one call with rank 0 at work alone, into seconds[0], and with all ranks, into
- * seconds[1]; of the slowest rank. They are the least of several, in the processor's time: what else
- * the machine does today is no part of what it can do. Fails DID_ENOMEM, DID_EPEER alike on all ranks. Collective over
- * world. */
-status probe_task(double seconds[CALIBRATION_LEVELS], const probe *p, const task *t);
+/* A point of a curve: `set` (NULL: nothing to do) makes the task one of `value`. */
+typedef struct probe_turn {
+    task task;
+    void (*set)(void *context, int value);
+    int  value;
+} probe_turn;
+
+/* Seconds of one call of each of n points, with rank 0 at work alone, into seconds[i][0], and with all
+ * ranks, which begin each sample together, into seconds[i][1]. Points take turns, so that none has a
+ * good or a bad moment of the machine to itself, and what counts is the median, in the processor's
+ * time, of the mean rank. Fails DID_ENOMEM, DID_EPEER alike on all ranks. Collective over world. */
+status probe_turns(double (*seconds)[CALIBRATION_LEVELS], probe *p, const probe_turn *turns, int n);
+
+/* What ranks wait for the slowest of them, as a share of the work before: the median over everything
+ * probed so far. Local; the same on all ranks. */
+double probe_wait(const probe *p);
 
 /* All curves of a precision. Fails as above. Collective over world. */
 status probe_precision(calibration *c, probe *p, const kernels *k);

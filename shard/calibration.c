@@ -178,6 +178,7 @@ static void walk_all(walk *w, calibration *c)
     if (w->s != DID_OK) return;
     walk sums = inside(w, "sums");
     whole(&sums, "ranks", &c->sums.ranks, 1);
+    number(&sums, "wait", &c->sums.wait);
     curve(&sums, "memory", c->sums.memory, CALIBRATION_SIZES);
     curve(&sums, "messages", c->sums.messages, CALIBRATION_SIZES);
     leave(w, &sums);

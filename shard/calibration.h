@@ -16,7 +16,7 @@
 #include "status.h"
 
 enum {
-    CALIBRATION_FORMAT = 1,
+    CALIBRATION_FORMAT = 2,
     CALIBRATION_LEVELS = 2,      /* one rank at work, all ranks of the host at work */
     CALIBRATION_PRECISIONS = 2,  /* f32, bf16 */
     CALIBRATION_PLACES = 2,      /* weights that stay near, weights that come from memory */
@@ -66,9 +66,11 @@ typedef struct calibration_level {
     double bandwidth[CALIBRATION_PLACES]; /* bytes read per second */
 } calibration_level;
 
-/* Seconds of a sum over all ranks of the calibration; 0: there was one rank. */
+/* Seconds of a sum over all ranks of the calibration, from when the last of them comes to it; 0: there
+ * was one rank. And what ranks wait for the slowest of them at a sum, as a share of the work before. */
 typedef struct calibration_sums {
     int    ranks;
+    double wait;
     double memory[CALIBRATION_SIZES], messages[CALIBRATION_SIZES];
 } calibration_sums;
 

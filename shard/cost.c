@@ -339,6 +339,7 @@ static cost_time stage(const cost_place *at, const cost_segment *s, int n, doubl
         c.draw = rowwise(at, ROWWISE_DRAW) * p.vocab * asks + draw_wire(at, asks);
         c.wire += 2 * cost_sum(at, asks * d * number);
     }
+    if (at->layout.cols > 1) c.wire += at->machine->sums.wait * (c.linear + c.attention + c.rowwise);
     c.seconds = c.linear + c.attention + c.rowwise + c.draw + c.wire;
     return c;
 }

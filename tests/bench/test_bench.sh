@@ -87,8 +87,9 @@ import json, sys
 lines = [line for line in map(json.loads, open(sys.argv[1])) if line["kind"] == "calibration"]
 assert len([line for line in lines if line["op"] == "linear"]) == 56, len(lines)
 kept = json.load(open(sys.argv[2]))
-assert kept["calibration"] == 1 and kept["hash"] and kept["cpus"] >= 1
+assert kept["calibration"] == 2 and kept["hash"] and kept["cpus"] >= 1
 assert (kept["together"]["ranks"] == 2) == any(line["op"] == "sum" for line in lines)
+assert kept["sums"]["wait"] >= 0 and (kept["together"]["ranks"] == 2 or kept["sums"]["wait"] == 0)
 assert all(x > 0 for x in kept["alone"]["f32"]["linear near 768x768"])
 EOF
 done

@@ -101,8 +101,8 @@ static void what_is_damaged_is_refused(void **state)
     spill("{}", 2);
     refused("is no calibration");
     spill("{\"calibration\": 99}", 19);
-    refused("format 99, expected 1");
-    spill("{\"calibration\": 1}", 18);
+    refused("format 99, expected 2");
+    spill("{\"calibration\": 2}", 18);
     refused("damaged: its hash is missing");
     spill("[1]", 3);
     refused("expected a JSON object");

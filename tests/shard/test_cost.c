@@ -68,6 +68,22 @@ static void parts_are_the_whole(void **state)
         }
 }
 
+/* Who shares a model waits at every sum for the slowest, who has one of his own for nobody. */
+static void sums_wait_for_the_slowest(void **state)
+{
+    (void)state;
+    for (int q = 1; q <= 2; q++) {
+        cost_place  at = place(2 / q, q, 1), uneven = at;
+        calibration slow = *at.machine;
+        slow.sums.wait = 0.25;
+        uneven.machine = &slow;
+        cost_time a = cost_pass(&at, &REFINE, 1), b = cost_pass(&uneven, &REFINE, 1);
+        double    more = q > 1 ? 0.25 * (a.linear + a.attention + a.rowwise) : 0;
+        assert_true(fabs(b.wire - a.wire - more) <= 1e-9 * a.seconds);
+        assert_true(fabs(b.seconds - a.seconds - more) <= 1e-9 * a.seconds);
+    }
+}
+
 /* A row's pass is its own: another row beside it costs what the machine makes of that, and no
  * more; and rows on other hosts cost nothing. */
 static void rows_do_not_meet(void **state)
@@ -237,6 +253,7 @@ int main(void)
                                        cmocka_unit_test(shares_by_cost_are_no_slower),
                                        cmocka_unit_test(a_product_takes_its_operations),
         cmocka_unit_test(parts_are_the_whole),
+        cmocka_unit_test(sums_wait_for_the_slowest),
         cmocka_unit_test(rows_do_not_meet),
         cmocka_unit_test(columns_divide),
         cmocka_unit_test(uneven_parts_wait_for_the_largest),
