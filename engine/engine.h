@@ -87,7 +87,7 @@ typedef struct engine_feed {
 
     /* After each pass: every document in flight and the totals; a good place to save and to show.
      * A document whose `finish` is set here ends: it is delivered, and its place is free. *stop asks
-     * for an orderly end: documents in flight are then given to `put_down`. */
+     * for an orderly end: documents in flight are then given to `put_down`. NULL: nobody looks. */
     status (*passed)(void *context, document *const *docs, int n, const engine_progress *p,
                      bool *stop);
 

@@ -254,6 +254,7 @@ static status show(flight *f)
 {
     bool stop = false;
     count_flight(f);
+    if (!f->feed->passed) return deliver(f);
     engine_progress now = pipeline_progress(f->p);
     status s = f->feed->passed(f->feed->context, f->docs, f->n, &now, &stop);
     f->stop = f->stop || stop;
