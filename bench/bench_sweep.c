@@ -22,7 +22,9 @@ typedef struct sweep {
     engine_settings settings;
     engine         *engine;
     roster_kind     kind[SETTINGS];
+    lineage         shared; /* by settings */
     roster          roster; /* of my row's leader */
+    int             each;   /* documents of a setting that are made: so many that all rows have some */
     verdict         verdict;
     double          load_s;
     status          made; /* of the documents of the next run */
@@ -37,11 +39,7 @@ typedef struct way {
 
 status bench_sweep_check(const knobs *k, int ranks)
 {
-    TRY(bench_documents_check(k, ranks));
-    if (SETTINGS % (ranks / k->tp) == 0) return DID_OK;
-    return status_fail(DID_EINVAL,
-                       "did bench sweep: found %d rows of ranks, expected a divisor of the %d settings",
-                       ranks / k->tp, SETTINGS);
+    return bench_documents_check(k, ranks);
 }
 
 /* ---- the settings ---- */
@@ -129,29 +127,26 @@ static double rows_per_pass(const engine_progress *from, const engine_progress *
                : 0;
 }
 
-/* Each row in turn makes the first document of its settings, while the others wait. */
+/* The first row makes the first document of every setting, while the others wait. */
 static status one_by_one(sweep *b, way *w)
 {
     engine_progress from = engine_totals(b->engine);
-    int             share = SETTINGS / b->roster.rows;
     *w = (way){.how = "one document at a time", .documents = SETTINGS, .in_flight = 1};
-    for (int row = 0; row < b->roster.rows; row++) {
-        double seconds;
-        TRY(take(b, row == engine_row(b->engine) ? share : 0, 1, &seconds));
-        w->seconds += seconds;
-    }
+    TRY(take(b, engine_row(b->engine) == 0 ? SETTINGS : 0, 1, &w->seconds));
     engine_progress to = engine_totals(b->engine);
     w->rows = rows_per_pass(&from, &to);
     return DID_OK;
 }
 
-static status all_at_once(sweep *b, way *w, int in_flight)
+static status all_at_once(sweep *b, way *w, int in_flight, const lineage *shared)
 {
     engine_progress from = engine_totals(b->engine);
-    *w = (way){.how = "all settings in one pipeline",
-               .documents = SETTINGS * b->on->knobs->each,
+    *w = (way){.how = shared ? "and what they share made once" : "all settings in one pipeline",
+               .documents = SETTINGS * b->each,
                .in_flight = in_flight};
+    b->roster.shared = shared;
     TRY(take(b, b->roster.most, in_flight, &w->seconds));
+    b->roster.shared = NULL;
     engine_progress to = engine_totals(b->engine);
     w->rows = rows_per_pass(&from, &to);
     return DID_OK;
@@ -198,11 +193,12 @@ static void tell(const sweep *b, const way *w, const way *slow)
 static status all_lines(sweep *b)
 {
     const counts *flight = &b->on->knobs->documents;
-    way           slow, fast[COUNTS_MAX];
+    way           slow, fast[2 * COUNTS_MAX];
     TRY(one_by_one(b, &slow));
-    for (int i = 0; i < flight->n; i++) TRY(all_at_once(b, &fast[i], flight->at[i]));
+    for (int i = 0; i < 2 * flight->n; i++)
+        TRY(all_at_once(b, &fast[i], flight->at[i / 2], i % 2 ? &b->shared : NULL));
     tell(b, &slow, &slow);
-    for (int i = 0; i < flight->n; i++) tell(b, &fast[i], &slow);
+    for (int i = 0; i < 2 * flight->n; i++) tell(b, &fast[i], &slow);
     return DID_OK;
 }
 
@@ -215,6 +211,7 @@ static void settle(sweep *b)
     int             most = 1, length = k->length ? k->length : g->length;
     int             end = g->end_id >= 0 ? g->end_id : g->mask_id == 0;
     int             rows = comm_size(b->on->world) / k->tp;
+    b->each = (k->each + rows - 1) / rows * rows;
     for (int i = 0; i < k->documents.n; i++)
         if (k->documents.at[i] > most) most = k->documents.at[i];
     b->settings = (engine_settings){.model = {b->source.dir},
@@ -229,14 +226,23 @@ static void settle(sweep *b)
                                     .kernels = k->kernels,
                                     .threads = k->threads};
     fill_kinds(b->kind, k->steps);
-    b->roster = (roster){.most = SETTINGS / rows * k->each,
+    b->roster = (roster){.most = SETTINGS * (b->each / rows),
                          .length = length,
                          .end_id = end,
                          .mask_id = g->mask_id,
                          .seed = k->seed,
                          .rows = rows,
+                         .families = true,
                          .kind = b->kind,
                          .n_kinds = SETTINGS};
+}
+
+static status find_shared(sweep *b)
+{
+    lineage_list list[SETTINGS];
+    for (int i = 0; i < SETTINGS; i++)
+        list[i] = (lineage_list){b->kind[i].stage, b->kind[i].n_stages, b->roster.length, false};
+    return lineage_open(&b->shared, list, SETTINGS, false);
 }
 
 static status open_all(sweep *b)
@@ -252,6 +258,7 @@ static status open_all(sweep *b)
     b->load_s = clock_seconds() - since;
     source_close(&b->source);
     b->roster.row = engine_row(b->engine);
+    TRY(comm_agree(world, find_shared(b)));
     return comm_agree(world, roster_open(&b->roster));
 }
 
@@ -270,6 +277,7 @@ status bench_sweep(const ground *on)
     }
     source_close(&b.source);
     roster_close(&b.roster);
+    lineage_close(&b.shared);
     engine_close(&b.engine);
     return s;
 }

@@ -1,22 +1,32 @@
 #include "roster.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rng.h"
 
+static status no_memory(const roster *r)
+{
+    return status_fail(DID_ENOMEM, "no memory for %d documents", r->most);
+}
+
 status roster_open(roster *r)
 {
-    r->docs = calloc((size_t)r->most, sizeof *r->docs);
     r->known = calloc((size_t)r->most, sizeof *r->known);
-    if (r->docs && r->known) return DID_OK;
-    return status_fail(DID_ENOMEM, "no memory for %d documents", r->most);
+    return r->known ? DID_OK : no_memory(r);
 }
 
 static void clear_documents(roster *r)
 {
-    for (int i = 0; r->docs && i < r->n; i++) document_close(&r->docs[i]);
-    r->n = 0;
+    for (int i = 0; r->docs && i < r->n + r->n_shared; i++) document_close(&r->docs[i]);
+    free(r->docs);
+    free(r->turn);
+    free(r->gone);
+    r->docs = NULL;
+    r->turn = NULL;
+    r->gone = NULL;
+    r->n = r->n_shared = r->given = r->out = 0;
 }
 
 void roster_forget(roster *r)
@@ -31,52 +41,138 @@ void roster_forget(roster *r)
 void roster_close(roster *r)
 {
     roster_forget(r);
-    free(r->docs);
     free(r->known);
-    r->docs = NULL;
     r->known = NULL;
 }
 
-static status make(roster *r, int i, const int32_t *given)
+/* ---- who is who ---- */
+
+/* Everybody's number of my document i. */
+static int number_of(const roster *r, int i)
 {
-    document *d;
-    int       number = r->row + i * r->rows, pair = number / r->n_kinds;
-    TRY(document_open(&r->docs[i], r->length, given, r->mask_id));
-    d = r->docs[i];
-    d->serial = i;
+    if (!r->families) return r->row + i * r->rows;
+    return (r->row + i / r->n_kinds * r->rows) * r->n_kinds + i % r->n_kinds;
+}
+
+static int nodes(const roster *r)
+{
+    return r->shared ? r->shared->n : 0;
+}
+
+static lineage_list stages_of(const roster *r, int kind)
+{
+    return (lineage_list){r->kind[kind].stage, r->kind[kind].n_stages, r->length, false};
+}
+
+/* The place of what document `place` goes on from; -1: it begins by itself. */
+static int source_of(const roster *r, int place)
+{
+    if (!r->shared) return -1;
+    bool node = place >= r->n;
+    int  at = node ? place - r->n : place, members = node ? r->shared->n : r->n_kinds;
+    int  from = node ? r->shared->node[at % members].parent : r->shared->from[at % members];
+    return from < 0 ? -1 : r->n + at / members * r->shared->n + from;
+}
+
+/* ---- making them ---- */
+
+static void fill_stages(const roster *r, int place, document *d)
+{
+    const roster_kind *kind = &r->kind[number_of(r, place < r->n ? place : 0) % r->n_kinds];
+    if (place < r->n) {
+        d->n_stages = kind->n_stages;
+        memcpy(d->stage, kind->stage, sizeof kind->stage);
+        return;
+    }
+    const lineage_node *node = &r->shared->node[(place - r->n) % r->shared->n];
+    const lineage_list  list = stages_of(r, node->list);
+    d->n_stages = node->n_stages;
+    for (int k = 0; k < node->n_stages; k++) d->stage[k] = lineage_stage(&list, k);
+}
+
+static status make(roster *r, int place, const int32_t *given)
+{
+    int member = place < r->n ? place : (place - r->n) / r->shared->n * r->n_kinds;
+    int pair = number_of(r, member) / r->n_kinds;
+    TRY(document_open(&r->docs[place], r->length, given, r->mask_id));
+    document *d = r->docs[place];
+    d->serial = place;
     d->key = rng_hash((uint64_t)r->seed, &pair, (int)sizeof pair);
-    const roster_kind *kind = &r->kind[number % r->n_kinds];
-    d->n_stages = kind->n_stages;
-    memcpy(d->stage, kind->stage, sizeof kind->stage);
+    fill_stages(r, place, d);
+    return DID_OK;
+}
+
+/* What a family shares, then the family. */
+static void fill_turns(roster *r)
+{
+    int at = 0;
+    for (int first = 0; first < r->n; first += r->n_kinds) {
+        int family = first / r->n_kinds;
+        for (int k = 0; k < nodes(r); k++) r->turn[at++] = r->n + family * nodes(r) + k;
+        for (int k = first; k < r->n && k < first + r->n_kinds; k++) r->turn[at++] = k;
+    }
+}
+
+static status make_all(roster *r, int32_t *given)
+{
+    int all = r->n + r->n_shared;
+    for (int i = 0; i < r->length; i++) given[i] = i == 0 ? r->end_id : -1;
+    fill_turns(r);
+    for (int i = 0; i < all; i++) TRY(make(r, i, given));
     return DID_OK;
 }
 
 status roster_begin(roster *r, int n, int in_flight)
 {
+    int families = n / r->n_kinds;
     clear_documents(r);
-    int32_t *given = malloc((size_t)r->length * sizeof *given);
-    if (!given) return status_fail(DID_ENOMEM, "no memory for %d positions", r->length);
-    for (int i = 0; i < r->length; i++) given[i] = i == 0 ? r->end_id : -1;
-    status s = DID_OK;
-    r->next = r->out = 0;
+    assert(!r->shared || (r->families && n % r->n_kinds == 0));
     r->in_flight = in_flight;
-    while (s == DID_OK && r->n < n) {
-        s = make(r, r->n, given);
-        r->n += s == DID_OK;
-    }
+    r->n = n;
+    r->n_shared = families * nodes(r);
+    size_t   all = (size_t)(r->n + r->n_shared) + 1;
+    int32_t *given = malloc((size_t)r->length * sizeof *given);
+    r->docs = calloc(all, sizeof *r->docs);
+    r->turn = calloc(all, sizeof *r->turn);
+    r->gone = calloc(all, sizeof *r->gone);
+    status s = given && r->docs && r->turn && r->gone ? make_all(r, given) : no_memory(r);
     free(given);
     return s;
+}
+
+/* ---- to the engine and back ---- */
+
+/* May it be given out? What it goes on from is over then. */
+static bool ready(const roster *r, int place)
+{
+    int source = source_of(r, place);
+    return source < 0 || (r->docs[source] && r->docs[source]->finish != FINISH_NONE);
+}
+
+static document *give(roster *r, int place)
+{
+    document *d = r->docs[place];
+    int       source = source_of(r, place);
+    if (source >= 0 && r->docs[source]->finish == FINISH_LENGTH)
+        document_follow(d, r->docs[source]);
+    r->docs[place] = NULL;
+    r->gone[place] = true;
+    r->given++;
+    r->out++;
+    return d;
 }
 
 static status take(void *context, document **docs, int room, int wait_ms, int *n, bool *over)
 {
     roster *r = context;
+    int     all = r->n + r->n_shared;
     (void)wait_ms;
-    for (*n = 0; *n < room && r->out < r->in_flight && r->next < r->n; r->out++, r->next++) {
-        docs[(*n)++] = r->docs[r->next];
-        r->docs[r->next] = NULL;
+    *n = 0;
+    for (int i = 0; i < all && *n < room && r->out < r->in_flight; i++) {
+        int place = r->turn[i];
+        if (!r->gone[place] && ready(r, place)) docs[(*n)++] = give(r, place);
     }
-    *over = r->next == r->n;
+    *over = r->given == all;
     return DID_OK;
 }
 
@@ -98,7 +194,7 @@ engine_feed roster_feed(roster *r)
 static void compare(roster *r, int i, verdict *v)
 {
     const document *d = r->docs[i];
-    int             number = r->row + i * r->rows;
+    int             number = number_of(r, i);
     size_t          bytes = (size_t)r->length * sizeof *d->token;
     if (!d || d->finish != FINISH_LENGTH)
         verdict_wrong(v, "document %d was not finished: %.80s", number, d ? d->reason : "lost");

@@ -6,6 +6,7 @@
 #define DID_ROSTER_H
 
 #include "engine.h"
+#include "lineage.h"
 #include "verdict.h"
 
 /* Stages of a document. */
@@ -18,12 +19,19 @@ typedef struct roster {
     int        most; /* documents there is room for */
     int        length, end_id, mask_id, seed;
     int        row, rows; /* document i is number row + i * rows of everybody's */
+    bool       families;  /* but here rows have all n_kinds documents of a draw, and every rows-th draw */
+    const lineage *shared; /* what kinds have in common is made once for each draw, and those of the
+                              kinds go on from it; needs families. NULL: each by itself */
     const roster_kind *kind; /* [n_kinds] number j is of kind j % n_kinds; those of one j / n_kinds
                                 draw the same random numbers */
     int        n_kinds;
-    document **docs;     /* [most] of the run at hand; NULL while the engine has one */
+    document **docs;     /* [n] of the run at hand, then what they share, families in turn; NULL while
+                            the engine has one */
     int32_t  **known;    /* [most][length] from the first time; NULL before */
-    int        n, next, out, in_flight;
+    int        n, n_shared, given, out, in_flight;
+    int       *turn;  /* [n + n_shared] places in the order they are given out: what a family shares, then
+                         the family */
+    bool      *gone;  /* [n + n_shared] given out */
 } roster;
 
 /* Room for r->most documents; the settings above are filled in by the caller. Fails DID_ENOMEM.
@@ -31,8 +39,8 @@ typedef struct roster {
 status roster_open(roster *r);
 void   roster_close(roster *r);
 
-/* Make the first `n` documents afresh, to be given out `in_flight` at a time. Fails DID_ENOMEM.
- * Local. */
+/* Make the first `n` documents afresh, whole families where some is shared, to be given out `in_flight`
+ * at a time. Fails DID_ENOMEM. Local. */
 status roster_begin(roster *r, int n, int in_flight);
 
 /* For engine_run; borrows r. Local. */

@@ -111,7 +111,7 @@ void document_restart(document *d, int32_t mask_id)
 void document_follow(document *d, const document *source)
 {
     size_t n = (size_t)d->capacity;
-    assert(source->capacity == d->capacity && source->n_stages < d->n_stages);
+    assert(source->capacity == d->capacity && source->n_stages <= d->n_stages);
     assert(source->traced == d->traced);
     d->length = source->length;
     memcpy(d->token, source->token, n * sizeof *d->token);

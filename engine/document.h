@@ -116,7 +116,7 @@ status document_reserve(document *d);
 void document_restart(document *d, int32_t mask_id);
 
 /* Begin where `source`, a finished document with all its tokens, has ended: its stages are the first
- * of d's, its key and what was given are d's as well, so d goes on as if it had gone through them by
+ * of d's, or all of them, its key and what was given are d's as well, so d goes on as if it had gone through them by
  * itself. `d` is as document_open and document_reserve left it, both are traced or neither. What
  * `source` has measured is not taken over. Local. */
 void document_follow(document *d, const document *source);

@@ -110,12 +110,29 @@ static status trial_open(sweep *w, int place, job *j)
                        : status_at(s, "%s:%d: setting \"%.80s\"", w->spec.path, of->line, of->name);
 }
 
+static lineage_list stages_of(const trial *t)
+{
+    return (lineage_list){t->stage, t->n_stages, t->length, t->setting->reject};
+}
+
 static status trials_open(sweep *w, job *j)
 {
     w->trial = calloc((size_t)w->spec.n_settings, sizeof *w->trial);
     if (!w->trial) return no_memory();
     for (int i = 0; i < w->spec.n_settings; i++) TRY(trial_open(w, i, j));
     return DID_OK;
+}
+
+/* What the trials have in common. */
+static status shared_open(sweep *w)
+{
+    int           n = w->spec.n_settings;
+    lineage_list *list = calloc((size_t)n, sizeof *list);
+    if (!list) return no_memory();
+    for (int i = 0; i < n; i++) list[i] = stages_of(&w->trial[i]);
+    status s = lineage_open(&w->shared, list, n, w->set->apart);
+    free(list);
+    return s;
 }
 
 /* ---- models ---- */
@@ -212,13 +229,14 @@ static status adopt(request *r, const sweep *w, int place, int seed, int number)
 static status become_shared(request *r, const sweep *w, int node, int first)
 {
     const lineage_node *of = &w->shared.node[node];
+    const lineage_list  list = stages_of(&w->trial[of->list]);
     char                name[HARVEST_NAME_MAX];
     r->seed = r->key;
     r->has_seed = true;
     r->silent = true;
     r->source = of->parent >= 0 ? first + of->parent + 1 : 0;
     r->n_stages = of->n_stages;
-    for (int k = 0; k < r->n_stages; k++) r->stage[k] = lineage_stage(&w->trial[of->trial], k);
+    for (int k = 0; k < r->n_stages; k++) r->stage[k] = lineage_stage(&list, k);
     request_seal(r);
     snprintf(name, sizeof name, "shared/%016" PRIx64, r->content);
     return rename_to(r, name);
@@ -264,7 +282,7 @@ static status add_samples(input *all, const sweep *w, int place, int seed, job *
 static status add_shared(input *all, const sweep *w, int node, int seed, job *j)
 {
     input  in = {0};
-    status s = samples_of(&in, w, w->shared.node[node].trial, w->spec.seed[seed], j);
+    status s = samples_of(&in, w, w->shared.node[node].list, w->spec.seed[seed], j);
     for (int i = 0; s == DID_OK && i < in.n; i++) {
         int first = family_place(w, seed, i);
         s = become_shared(&in.request[i], w, node, first);
@@ -302,7 +320,7 @@ status sweep_open(sweep *w, job *j, const settings *run, ending *usual)
     TRY(job_open(j, run, usual));
     *usual = END_INPUT;
     TRY(trials_open(w, j));
-    TRY(lineage_open(&w->shared, w->trial, w->spec.n_settings, w->set->apart));
+    TRY(shared_open(w));
     *usual = END_MODEL;
     TRY(scorer_open(w, j));
     *usual = END_INPUT;

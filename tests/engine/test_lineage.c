@@ -1,4 +1,4 @@
-/* What settings of a sweep have in common. */
+/* What lists of stages have in common. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,6 @@
 #include "lineage.h"
 
 enum { LENGTH = 64 };
-
-static const spec_setting usual, rejecting = {.reject = true};
 
 static stage draft(double nucleus)
 {
@@ -23,14 +21,29 @@ static stage refinement(double share)
                    .temperature = 1};
 }
 
-static trial of(const spec_setting *setting, int n, stage a, stage b, stage c)
+/* A list with room for its stages. */
+typedef struct sort {
+    stage stage[3];
+    int   n, length;
+    bool  reject;
+} sort;
+
+static sort of(int n, stage a, stage b, stage c)
 {
-    return (trial){.setting = setting, .stage = {a, b, c}, .n_stages = n, .length = LENGTH};
+    return (sort){.stage = {a, b, c}, .n = n, .length = LENGTH};
+}
+
+static void opened(lineage *l, const sort *t, int n, bool apart)
+{
+    lineage_list list[5];
+    for (int i = 0; i < n; i++)
+        list[i] = (lineage_list){t[i].stage, t[i].n, t[i].length, t[i].reject};
+    assert_int_equal(lineage_open(l, list, n, apart), DID_OK);
 }
 
 static void holds(const lineage *l, int node, int first, int n_stages, int parent)
 {
-    assert_int_equal(l->node[node].trial, first);
+    assert_int_equal(l->node[node].list, first);
     assert_int_equal(l->node[node].n_stages, n_stages);
     assert_int_equal(l->node[node].parent, parent);
 }
@@ -39,19 +52,19 @@ static void holds(const lineage *l, int node, int first, int n_stages, int paren
 static void a_tree(void **state)
 {
     const stage none = {.block = 0}, d = draft(0.9), q = refinement(0.25), h = refinement(0.5);
-    const trial t[] = {of(&usual, 1, d, none, none), of(&usual, 2, d, q, none),
-                       of(&usual, 2, d, h, none), of(&usual, 3, d, q, q),
-                       of(&usual, 1, draft(0.8), none, none)};
+    const sort  t[] = {of(1, d, none, none), of(2, d, q, none),
+                       of(2, d, h, none), of(3, d, q, q),
+                       of(1, draft(0.8), none, none)};
     lineage     l;
     (void)state;
-    assert_int_equal(lineage_open(&l, t, 5, false), DID_OK);
+    opened(&l, t, 5, false);
     assert_int_equal(l.n, 2);
     holds(&l, 0, 0, 1, -1);
     holds(&l, 1, 1, 2, 0);
     const int from[] = {0, 1, 0, 1, -1};
     for (int i = 0; i < 5; i++) assert_int_equal(l.from[i], from[i]);
     lineage_close(&l);
-    assert_int_equal(lineage_open(&l, t, 5, true), DID_OK);
+    opened(&l, t, 5, true);
     assert_int_equal(l.n, 0);
     for (int i = 0; i < 5; i++) assert_int_equal(l.from[i], -1);
     lineage_close(&l);
@@ -60,23 +73,23 @@ static void a_tree(void **state)
 /* Two settings of one draft, without a third that is the draft itself; and the same setting twice. */
 static void a_draft_that_nobody_asked_for(void **state)
 {
-    trial   t[3];
+    sort    t[3];
     lineage l;
     (void)state;
     for (int i = 0; i < 3; i++)
-        t[i] = of(&usual, 2, draft(0.8), refinement(i > 0 ? 0.5 : 0.25), draft(1));
-    assert_int_equal(lineage_open(&l, t, 3, false), DID_OK);
+        t[i] = of(2, draft(0.8), refinement(i > 0 ? 0.5 : 0.25), draft(1));
+    opened(&l, t, 3, false);
     holds(&l, 0, 0, 1, -1);
     holds(&l, 1, 1, 2, 0);
     assert_true(l.n == 2 && l.from[0] == 0 && l.from[1] == 1 && l.from[2] == 1);
     lineage_close(&l);
 }
 
-static void shares_nothing(const trial *a, const trial *b)
+static void shares_nothing(const sort *a, const sort *b)
 {
-    const trial t[] = {*a, *b};
+    const sort  t[] = {*a, *b};
     lineage     l;
-    assert_int_equal(lineage_open(&l, t, 2, false), DID_OK);
+    opened(&l, t, 2, false);
     assert_int_equal(l.n, 0);
     lineage_close(&l);
 }
@@ -84,10 +97,10 @@ static void shares_nothing(const trial *a, const trial *b)
 static void what_makes_drafts_differ(void **state)
 {
     const stage none = {.block = 0};
-    const trial a = of(&usual, 1, draft(0.9), none, none);
-    trial       b = a;
+    const sort  a = of(1, draft(0.9), none, none);
+    sort        b = a;
     (void)state;
-    b.setting = &rejecting;
+    b.reject = true;
     shares_nothing(&a, &b);
     b = a;
     b.length = 2 * LENGTH;
@@ -104,16 +117,17 @@ static void what_makes_drafts_differ(void **state)
 static void what_does_not(void **state)
 {
     const stage none = {.block = 0};
-    const trial a = of(&usual, 1, draft(0.9), none, none);
-    trial       t[] = {a, a};
+    const sort  a = of(1, draft(0.9), none, none);
+    sort        t[] = {a, a};
     lineage     l;
     (void)state;
     t[1].stage[0].policy = POLICY_POSTHOC;
     t[1].stage[0].order = ORDER_LEFT;
-    assert_int_equal(lineage_open(&l, t, 2, false), DID_OK);
+    opened(&l, t, 2, false);
     assert_int_equal(l.n, 1);
-    assert_int_equal(lineage_stage(&t[1], 0).policy, POLICY_LOWEST);
-    assert_int_equal(lineage_stage(&t[1], 0).order, ORDER_RANDOM);
+    const lineage_list second = {t[1].stage, t[1].n, t[1].length, false};
+    assert_int_equal(lineage_stage(&second, 0).policy, POLICY_LOWEST);
+    assert_int_equal(lineage_stage(&second, 0).order, ORDER_RANDOM);
     lineage_close(&l);
 }
 
