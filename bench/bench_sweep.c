@@ -1,6 +1,7 @@
 #include "bench_sweep.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "bench_documents.h"
 #include "clock.h"
@@ -10,6 +11,7 @@
 static const column columns[] = {
     {"how", "how", -34, 0},           {"documents", "docs", 5, 0},  {"in_flight", "flight", 6, 0},
     {"seconds", "seconds", 9, 2},     {"s_document", "s/doc", 8, 3}, {"rows", "rows/p", 6, 1},
+    {"core_s_document", "core s/doc", 10, 3}, {"times_core", "per core", 8, 2},
     {"load_s", "load s", 7, 2},       {"whole_h", "sweep h", 8, 3},
     {"whole_loads_h", "+loads h", 8, 3}, {"times", "times", 7, 2},   {"times_loads", "+loads", 7, 2},
 };
@@ -35,6 +37,7 @@ typedef struct way {
     const char *how;
     int         documents, in_flight;
     double      seconds, rows; /* rows of a pass on the first row */
+    double      worked;        /* by processors, in the passes of all ranks */
 } way;
 
 status bench_sweep_check(const knobs *k, int ranks)
@@ -127,32 +130,60 @@ static double rows_per_pass(const engine_progress *from, const engine_progress *
                : 0;
 }
 
+/* What all ranks have worked so far; whoever else is on the machine changes little of it. */
+static status worked(const sweep *b, double *sum)
+{
+    comm   *world = b->on->world;
+    double  mine = engine_totals(b->engine).seconds_worked;
+    double *all = malloc((size_t)comm_size(world) * sizeof *all);
+    status  s = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for the times of ranks");
+    s = comm_agree(world, s);
+    if (s == DID_OK) s = comm_gather(world, all, &mine, sizeof mine, EV_BENCH);
+    *sum = 0;
+    for (int i = 0; s == DID_OK && i < comm_size(world); i++) *sum += all[i];
+    free(all);
+    return s;
+}
+
+/* My first `n` documents, made in this way. */
+static status make(sweep *b, way *w, int n)
+{
+    engine_progress from = engine_totals(b->engine);
+    double          before, after;
+    TRY(worked(b, &before));
+    TRY(take(b, n, w->in_flight, &w->seconds));
+    TRY(worked(b, &after));
+    engine_progress to = engine_totals(b->engine);
+    w->rows = rows_per_pass(&from, &to);
+    w->worked = after - before;
+    return DID_OK;
+}
+
 /* The first row makes the first document of every setting, while the others wait. */
 static status one_by_one(sweep *b, way *w)
 {
-    engine_progress from = engine_totals(b->engine);
     *w = (way){.how = "one document at a time", .documents = SETTINGS, .in_flight = 1};
-    TRY(take(b, engine_row(b->engine) == 0 ? SETTINGS : 0, 1, &w->seconds));
-    engine_progress to = engine_totals(b->engine);
-    w->rows = rows_per_pass(&from, &to);
-    return DID_OK;
+    return make(b, w, engine_row(b->engine) == 0 ? SETTINGS : 0);
 }
 
 static status all_at_once(sweep *b, way *w, int in_flight, const lineage *shared)
 {
-    engine_progress from = engine_totals(b->engine);
     *w = (way){.how = shared ? "and what they share made once" : "all settings in one pipeline",
                .documents = SETTINGS * b->each,
                .in_flight = in_flight};
     b->roster.shared = shared;
-    TRY(take(b, b->roster.most, in_flight, &w->seconds));
+    status s = make(b, w, b->roster.most);
     b->roster.shared = NULL;
-    engine_progress to = engine_totals(b->engine);
-    w->rows = rows_per_pass(&from, &to);
-    return DID_OK;
+    return s;
 }
 
 /* ---- the table ---- */
+
+/* Of a core, for one document. */
+static double core_s(const way *w)
+{
+    return w->worked / w->documents;
+}
 
 /* Hours of a whole sweep at this pace, and with so many loads of the model. */
 static double whole_h(const sweep *b, const way *w, int loads)
@@ -179,6 +210,8 @@ static void tell(const sweep *b, const way *w, const way *slow)
         json_object_set_new(line, "seconds", json_real(w->seconds));
         json_object_set_new(line, "s_document", json_real(w->seconds / w->documents));
         json_object_set_new(line, "rows", json_real(w->rows));
+        json_object_set_new(line, "core_s_document", json_real(core_s(w)));
+        json_object_set_new(line, "times_core", json_real(core_s(slow) / core_s(w)));
         json_object_set_new(line, "load_s", json_real(b->load_s));
         json_object_set_new(line, "whole_h", json_real(whole_h(b, w, 0)));
         json_object_set_new(line, "whole_loads_h", json_real(whole_h(b, w, loads)));
