@@ -7,6 +7,7 @@
 
 #include "bench_calibrate.h"
 #include "bench_collectives.h"
+#include "bench_depths.h"
 #include "bench_documents.h"
 #include "bench_kernels.h"
 #include "bench_layouts.h"
@@ -56,6 +57,10 @@ static const struct bench {
                        bench_scaling,
                        {1, 1, 0, 0, true},
                        {1, 1, 0, 0, true}},
+    [BENCH_DEPTHS] = {bench_depths_check,
+                      bench_depths,
+                      {1, 1, 0, 0, true},
+                      {1, 1, 0, 0, true}},
     /* As a calibration has it, which comes first; passes are timed one by one. */
     [BENCH_PLAN] = {bench_plan_check,
                     bench_plan,
@@ -154,9 +159,9 @@ static void tell_peaks(table *t, const peaks *p)
 static status measure_all(ground *on, const knobs *k, int argc, char *const *argv)
 {
     tell_run(on->table, on->world, argc, argv);
-    /* No peak limits a message, and a calibration measures what it needs. */
+    /* No peak limits a message or a comparison, and a calibration measures what it needs. */
     if (k->what == BENCH_COLLECTIVES || k->what == BENCH_CALIBRATE ||
-        k->what == BENCH_PLAN)
+        k->what == BENCH_PLAN || k->what == BENCH_DEPTHS)
         return benches[k->what].run(on);
     log_say("bench", "measuring what this machine can do at most");
     TRY(peaks_measure(&on->peaks, (size_t)(k->quick ? PEAKS_BYTES_QUICK : PEAKS_BYTES),

@@ -10,7 +10,6 @@
 #include "kernels.h"
 #include "outlook.h"
 #include "rival.h"
-#include "rng.h"
 #include "roster.h"
 #include "source.h"
 #include "verdict.h"
@@ -24,7 +23,6 @@ static const column columns[] = {
 };
 
 enum { CONTENDERS_MAX = 40 };
-static const double REOPENED = 0.25;
 
 typedef enum { MODE_WEAK, MODE_STRONG, MODES } mode;
 
@@ -90,43 +88,6 @@ static status run(void *context)
     return DID_OK;
 }
 
-/* 0 of a document that was not finished. */
-static uint64_t digest_of(const scaling *b, int i)
-{
-    const document *d = b->roster.docs[i];
-    uint64_t        number = (uint64_t)(b->roster.row + i * b->roster.rows);
-    if (!d || d->finish != FINISH_LENGTH) return 0;
-    return rng_hash(number, d->token, (int)((size_t)b->roster.length * sizeof *d->token));
-}
-
-/* The sum over my documents; a sum does not ask whose they were. */
-static uint64_t digest_mine(const scaling *b, verdict *v)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < b->roster.n; i++) {
-        const document *d = b->roster.docs[i];
-        sum += digest_of(b, i);
-        if (!d || d->finish != FINISH_LENGTH)
-            verdict_wrong(v, "FAILED, a document was not finished: %.80s",
-                          d ? d->reason : "lost");
-    }
-    return sum;
-}
-
-static status digest_all(uint64_t *digest, const scaling *b, comm *on, verdict *v)
-{
-    int       ranks = comm_size(on);
-    uint64_t  mine = digest_mine(b, v), *all = malloc((size_t)ranks * sizeof *all);
-    status    s = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks", ranks);
-    s = comm_agree(on, s);
-    if (s == DID_OK) s = comm_gather(on, all, &mine, sizeof mine, EV_BENCH);
-    *digest = 0;
-    for (int r = 0; s == DID_OK && r < ranks; r++) *digest += all[r];
-    free(all);
-    if (s == DID_OK) s = verdict_agree(v, on);
-    return s;
-}
-
 /* The first `n` documents by `rows` rows, of which mine is `row`, on the ranks of `on`: seconds until
  * the last rank is through, and what the documents became. */
 static status run_once(scaling *b, comm *on, engine *e, int row, int rows, int n, double *seconds,
@@ -143,7 +104,7 @@ static status run_once(scaling *b, comm *on, engine *e, int row, int rows, int n
     TRY(measure_task(&m, &t, &once, on));
     TRY(comm_agree(on, b->ran));
     *seconds = m.max;
-    return digest_all(digest, b, on, v);
+    return roster_digest(digest, &b->roster, v, on);
 }
 
 /* ---- turns ---- */
@@ -212,7 +173,7 @@ static status find_known(scaling *b)
     uint64_t *known = calloc((size_t)b->all + 1, sizeof *known);
     if (!known) return status_fail(DID_ENOMEM, "no memory for %d documents", b->all);
     status s = run_once(b, b->alone, b->single, 0, 1, b->all, &seconds, &digest, &v);
-    for (int i = 0; s == DID_OK && i < b->all; i++) known[i + 1] = known[i] + digest_of(b, i);
+    for (int i = 0; s == DID_OK && i < b->all; i++) known[i + 1] = known[i] + roster_digest_of(&b->roster, i);
     b->known = known;
     return s;
 }
@@ -309,7 +270,7 @@ static status foresee(const scaling *b)
     const geometry *g = &b->source.geometry;
     int             per_host = 1, length = b->roster.length;
     int             window = length < g->length ? length : g->length;
-    double          open = floor(REOPENED * (length - 1));
+    double          open = floor(ROSTER_REOPENED * (length - 1));
     double          windows = length > window ? 1 + ceil((length - window) / (window / 2.0)) : 1;
     TRY(comm_node_size(b->on->world, &per_host));
     forecast_job job = {.documents = (double)b->each * per_host,
@@ -318,8 +279,8 @@ static status foresee(const scaling *b)
                         .in_flight = b->each,
                         .pass_rows = k->pass_rows,
                         .n_stages = 2,
-                        .stage = {{k->block, length - 1, length - 1},
-                                  {length, fmin(open, windows * k->steps), open}}};
+                        .stage = {{k->block, length - 1, length - 1, length - 1},
+                                  {length, fmin(open, windows * k->steps), open, open}}};
     outlook_tell(b->on, g, b->kernels, &job, per_host);
     return DID_OK;
 }
@@ -347,7 +308,6 @@ static void settle(scaling *b)
     const geometry *g = &b->source.geometry;
     int             length = k->length ? k->length : g->length;
     int             end = g->end_id >= 0 ? g->end_id : g->mask_id == 0;
-    stage           usual = {.nucleus = 0.9, .temperature = 1};
     b->rounds = k->repeats;
     b->each = k->each;
     b->all = k->each * comm_size(b->on->world);
@@ -363,13 +323,7 @@ static void settle(scaling *b)
                                     .folded = true,
                                     .reproducible = k->tp > 1,
                                     .kernels = k->kernels};
-    b->kind = (roster_kind){.n_stages = 2, .stage = {usual, usual}};
-    b->kind.stage[0].block = k->block;
-    b->kind.stage[0].sampler = SAMPLER_FHS;
-    b->kind.stage[1].block = STAGE_BLOCK_WHOLE;
-    b->kind.stage[1].remask = REOPENED;
-    b->kind.stage[1].sampler = SAMPLER_QUOTA;
-    b->kind.stage[1].steps = k->steps;
+    b->kind = roster_refined(k->block, k->steps);
     b->roster = (roster){.most = b->all,
                          .length = length,
                          .end_id = end,

@@ -30,7 +30,8 @@ enum {
     R = 1 << BENCH_SPAN,
     G = 1 << BENCH_SCALING,
     F = 1 << BENCH_PLAN,
-    ALL = K | P | D | S | C | L | M | R | G | F
+    H = 1 << BENCH_DEPTHS,
+    ALL = K | P | D | S | C | L | M | R | G | F | H
 };
 enum { MANY = 1 << 20 };
 
@@ -50,17 +51,17 @@ static const knob table[] = {
     {"geometry", KNOB_TEXT, "NAME", "small", "tiny", P, 0, 0, AT(geometry),
      "of the model made up: tiny (the bundled model's), small (BD3-LM small), 7b (one layer of a "
      "large one), or WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R | G | F, 0, 0, AT(geometry),
+    {"geometry", KNOB_TEXT, "NAME", "tiny", "tiny", D | S | R | G | F | H, 0, 0, AT(geometry),
      "of the model made up, when there is no --model: tiny, small, or "
      "WIDTHxHEADSxLAYERSxVOCABULARY[xLENGTH]"},
-    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R | G | F, 0, 0, AT(model),
+    {"model", KNOB_TEXT, "DIR", NULL, NULL, P | D | S | R | G | F | H, 0, 0, AT(model),
      "a checkpoint, in place of a made-up one"},
     {"seed", KNOB_COUNT, "NUMBER", "1", "1", ALL, 0, 1 << 30, AT(seed),
      "of made-up weights, inputs and documents"},
-    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R | G | F, 0, 0, AT(kernels),
+    {"kernels", KNOB_TEXT, "NAME", NULL, NULL, K | P | D | S | R | G | F | H, 0, 0, AT(kernels),
      "one kernel set; without it (or DID_KERNELS) `kernels` times all of them and the others use "
      "the best"},
-    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R | F, 0, 0, AT(precision),
+    {"precision", KNOB_TEXT, "LIST", "f32,bf16", "f32,bf16", K | P | D | R | F | H, 0, 0, AT(precision),
      "f32, bf16, or both: then lines of bf16 say how many times as fast as f32 they are"},
     {"reproducible", KNOB_FLAG, NULL, NULL, NULL, P, 0, 0, AT(reproducible),
      "each pass as did generate --reproducible makes it too, and how many times as fast as f32 "
@@ -96,11 +97,13 @@ static const knob table[] = {
      "all ranks have in weak ones"},
     {"documents", KNOB_COUNT, "COUNT", "8", "2", F, 1, 4096, AT(each),
      "documents in flight on a row"},
+    {"documents", KNOB_COUNT, "COUNT", "8", "2", H, 1, 4096, AT(each),
+     "documents of a rank; all of them are in flight"},
     {"each", KNOB_COUNT, "COUNT", "2", "1", S, 1, 1000, AT(each),
      "documents of each setting that are made together, for the pace"},
     {"of", KNOB_COUNT, "COUNT", "64", "64", S, 1, MANY, AT(of),
      "documents of each setting that hours and ratios are told for"},
-    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D | G | F, 1, 1 << 16, AT(block),
+    {"block", KNOB_COUNT, "TOKENS", "4", "4", P | D | G | F | H, 1, 1 << 16, AT(block),
      "block of the draft"},
     {"context", KNOB_COUNTS, "LIST", "256,1024", "64", P, 2, MANY, AT(context),
      "positions a draft block sees, its own included"},
@@ -108,9 +111,9 @@ static const knob table[] = {
      "lengths of a global refinement pass"},
     {"wanted", KNOB_COUNT, "ROWS", "8", "8", P, 1, 1 << 16, AT(wanted),
      "rows of a refinement pass that become tokens"},
-    {"length", KNOB_COUNT, "TOKENS", "0", "32", D | S | G, 0, MANY, AT(length),
+    {"length", KNOB_COUNT, "TOKENS", "0", "32", D | S | G | H, 0, MANY, AT(length),
      "positions of a document; 0: the model's length"},
-    {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S | G, 1, MANY, AT(steps),
+    {"steps", KNOB_COUNT, "STEPS", "32", "4", D | S | G | H, 1, MANY, AT(steps),
      "steps of the refinement, which reopens the least certain quarter"},
     {"length", KNOB_COUNT, "TOKENS", "8192", "400", R, 2, MANY, AT(length),
      "positions of the document"},
@@ -125,7 +128,7 @@ static const knob table[] = {
     {"check", KNOB_COUNT, "COUNT", "4", "4", D, 1, MANY, AT(check),
      "documents that are first generated alone, to be compared with; the others are compared "
      "from line to line"},
-    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R | G, 16, MANY, AT(pass_rows),
+    {"pass-rows", KNOB_COUNT, "ROWS", "1024", "256", D | S | R | G | H, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
     {"pass-rows", KNOB_COUNT, "ROWS", "256", "64", F, 16, MANY, AT(pass_rows),
      "positions of many documents that one pass takes together"},
@@ -135,7 +138,7 @@ static const knob table[] = {
      "samples of a line; 0: as many as its time allows"},
     {"repeats", KNOB_COUNT, "COUNT", "5", "2", R, 1, 64, AT(repeats),
      "runs of each number of rows, in turn"},
-    {"repeats", KNOB_COUNT, "COUNT", "3", "2", G, 1, 64, AT(repeats), "runs of each line, in turn"},
+    {"repeats", KNOB_COUNT, "COUNT", "3", "2", G | H, 1, 64, AT(repeats), "runs of each line, in turn"},
     {"line-s", KNOB_SECONDS, "SECONDS", "0.4", "0.01", K, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "3", "0.05", P, 0, 3600, AT(line_s), "time for a line"},
     {"line-s", KNOB_SECONDS, "SECONDS", "10", "0.05", L, 0, 3600, AT(line_s), "time for a line"},
@@ -161,6 +164,7 @@ static const struct bench_name {
     [BENCH_CALIBRATE] = {"calibrate", "what this machine can do, kept in a file for predictions"},
     [BENCH_SPAN] = {"span", "a long document refined by one row, and by rows that share it"},
     [BENCH_SCALING] = {"scaling", "weak and strong scaling over ranks, predicted to 1024 hosts"},
+    [BENCH_DEPTHS] = {"depths", "rows, a pipeline of layers and one row of all ranks, side by side"},
     [BENCH_PLAN] = {"plan", "what the cost model predicts beside what passes take"},
 };
 
@@ -281,7 +285,7 @@ static status find_bench(bench_kind *out, int argc, char *const *argv)
         }
     return status_fail(DID_EINVAL,
                        "did bench: found \"%.60s\", expected kernels, passes, documents, sweep, "
-                       "collectives, layouts, calibrate, span, scaling or plan",
+                       "collectives, layouts, calibrate, span, scaling, depths or plan",
                        argc > 0 ? argv[0] : "");
 }
 

@@ -19,6 +19,7 @@ typedef enum {
     BENCH_SPAN,
     BENCH_SCALING,
     BENCH_PLAN,
+    BENCH_DEPTHS,
     BENCH_COUNT
 } bench_kind;
 

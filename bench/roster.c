@@ -210,3 +210,51 @@ void roster_compare(roster *r, verdict *v)
 {
     for (int i = 0; i < r->n; i++) compare(r, i, v);
 }
+
+uint64_t roster_digest_of(const roster *r, int i)
+{
+    const document *d = r->docs[i];
+    uint64_t        number = (uint64_t)(r->row + i * r->rows);
+    if (!d || d->finish != FINISH_LENGTH) return 0;
+    return rng_hash(number, d->token, (int)((size_t)r->length * sizeof *d->token));
+}
+
+static uint64_t digest_mine(const roster *r, verdict *v)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < r->n; i++) {
+        const document *d = r->docs[i];
+        sum += roster_digest_of(r, i);
+        if (!d || d->finish != FINISH_LENGTH)
+            verdict_wrong(v, "FAILED, a document was not finished: %.80s",
+                          d ? d->reason : "lost");
+    }
+    return sum;
+}
+
+status roster_digest(uint64_t *digest, const roster *r, verdict *v, comm *on)
+{
+    int       ranks = comm_size(on);
+    uint64_t  mine = digest_mine(r, v), *all = malloc((size_t)ranks * sizeof *all);
+    status    s = all ? DID_OK : status_fail(DID_ENOMEM, "no memory for %d ranks", ranks);
+    s = comm_agree(on, s);
+    if (s == DID_OK) s = comm_gather(on, all, &mine, sizeof mine, EV_BENCH);
+    *digest = 0;
+    for (int i = 0; s == DID_OK && i < ranks; i++) *digest += all[i];
+    free(all);
+    if (s == DID_OK) s = verdict_agree(v, on);
+    return s;
+}
+
+roster_kind roster_refined(int block, int steps)
+{
+    stage       usual = {.nucleus = 0.9, .temperature = 1};
+    roster_kind kind = {.n_stages = 2, .stage = {usual, usual}};
+    kind.stage[0].block = block;
+    kind.stage[0].sampler = SAMPLER_FHS;
+    kind.stage[1].block = STAGE_BLOCK_WHOLE;
+    kind.stage[1].remask = ROSTER_REOPENED;
+    kind.stage[1].sampler = SAMPLER_QUOTA;
+    kind.stage[1].steps = steps;
+    return kind;
+}

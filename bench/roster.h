@@ -5,9 +5,15 @@
 #ifndef DID_ROSTER_H
 #define DID_ROSTER_H
 
+#include <stdint.h>
+
+#include "comm.h"
 #include "engine.h"
 #include "lineage.h"
 #include "verdict.h"
+
+/* Of a draft, by roster_refined. */
+#define ROSTER_REOPENED 0.25
 
 /* Stages of a document. */
 typedef struct roster_kind {
@@ -48,6 +54,18 @@ engine_feed roster_feed(roster *r);
 
 /* Are the documents of the last run finished and what they were the first time? Local. */
 void roster_compare(roster *r, verdict *v);
+
+/* What the last run made of all documents of the ranks of `on`, whoever had them: a sum over their
+ * tokens, which does not ask for an order; one that is not finished is 0 and wrong. The same on all
+ * ranks, and so is the verdict. Collective over on. */
+status roster_digest(uint64_t *digest, const roster *r, verdict *v, comm *on);
+
+/* The same of document `i` alone. Local. */
+uint64_t roster_digest_of(const roster *r, int i);
+
+/* A draft in blocks, and a refinement of the whole that reopens the least certain quarter and takes so
+ * many steps. Local. */
+roster_kind roster_refined(int block, int steps);
 
 /* Give the documents of the last run away, and forget what they were: the settings are about to
  * change. Local. */

@@ -133,6 +133,19 @@ EOF
 grep -q 'Predicted within 15 % of what was measured: 20 lines' "$scratch/shown" ||
     complain "plan: $(tail -n 1 "$scratch/shown")"
 
+# Rows, depths and columns: those of one numeric signature have the same documents.
+"${two[@]}" depths --quick --json "$scratch/json" --geometry 80x5x3x1003x96 >"$scratch/shown" \
+    2>"$scratch/said" || complain "depths: exit code $?: $(cat "$scratch/said")"
+python3 - "$scratch/json" <<'EOF' || complain "depths: the JSON is not right"
+import json, sys
+lines = [line for line in map(json.loads, open(sys.argv[1])) if line["kind"] == "depths"]
+assert [line["way"] for line in lines] == ["rows", "depths", "depths", "columns"] * 2, lines
+for rows, two, four, columns in (lines[:4], lines[4:]):
+    assert rows["digest"] == two["digest"] == four["digest"] and int(columns["digest"], 16), lines
+    assert rows["of_rows"] == columns["of_columns"] == 1 and two["of_rows"] > 0, lines
+    assert all(line["check"] == "PASSED" and 0 <= line["wait_most"] <= 100 for line in lines), lines
+EOF
+
 # refused WORDS...: code 2, one sentence.
 refused() {
     "$DID" bench "$@" >"$scratch/shown" 2>"$scratch/said"
@@ -158,6 +171,7 @@ refused layouts --tp 2
 refused scaling --tp 2
 refused scaling --length 1
 refused plan --length 10
+refused depths
 refused documents --json "$scratch/no/such/place"
 
 "$DID" bench --help >"$scratch/shown" || complain "did bench --help fails"
