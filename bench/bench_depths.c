@@ -167,9 +167,7 @@ static json_t *line_of(const depths *b, const contender *c, way w)
     json_object_set_new(line, "documents", json_integer(b->all));
     snprintf(text, sizeof text, "%016" PRIx64, c->digest);
     json_object_set_new(line, "digest", json_string(text));
-    json_object_set_new(line, "valid", json_boolean(!c->verdict.wrong));
-    json_object_set_new(line, "check", json_string(c->verdict.wrong ? "FAILED" : "PASSED"));
-    if (c->verdict.wrong) json_object_set_new(line, "why", json_string(c->verdict.why));
+    table_check(line, c->verdict.wrong, c->verdict.why);
     return line;
 }
 
@@ -179,10 +177,7 @@ static void add_speed(json_t *line, const depths *b, const contender *c)
     measured m = {.samples = b->rounds, .calls = 1};
     memcpy(seconds, c->seconds, sizeof seconds);
     measure_summarize(&m, seconds, 1, b->rounds);
-    table_times(line, &m);
-    json_object_set_new(line, "s_min", json_real(m.min));
-    json_object_set_new(line, "s_median", json_real(m.median));
-    json_object_set_new(line, "s_max", json_real(m.max));
+    table_seconds(line, &m);
     json_object_set_new(line, "tokens_s",
                         json_real((double)b->all * (b->roster.length - 1) / m.median));
     json_object_set_new(line, "of_rows", json_real(times_as_fast(b, c, &b->of[WAY_ROWS])));
@@ -240,16 +235,11 @@ static void settle(depths *b)
     b->kind = roster_refined(k->block, k->steps);
     b->roster = (roster){.most = b->all, .length = length, .end_id = end, .mask_id = g->mask_id,
                          .seed = k->seed, .rows = 1, .kind = &b->kind, .n_kinds = 1};
-    b->settings = (engine_settings){.model = {b->source.dir},
-                                    .n_models = 1,
-                                    .pass_rows = k->pass_rows,
-                                    .length_max = length,
-                                    .end_id = end,
-                                    .threads = 1,
-                                    .fused_commit = true,
-                                    .folded = true,
+    b->settings = (engine_settings){.model = {b->source.dir}, .n_models = 1, .threads = 1,
+                                    .fused_commit = true, .folded = true,
                                     .bf16 = b->kernels->precision == PRECISION_BF16,
-                                    .kernels = k->kernels};
+                                    .kernels = k->kernels, .pass_rows = k->pass_rows,
+                                    .length_max = length, .end_id = end};
     b->settings.last_layer = last_layer(b);
     b->of[WAY_ROWS] = (contender){.rows = ranks, .depth = 1, .cols = 1, .groups = 1};
     b->of[WAY_DEPTHS] = (contender){.rows = 1, .depth = ranks, .cols = 1, .groups = ranks};

@@ -208,9 +208,7 @@ static json_t *line_of(const scaling *b, const contender *c, mode w)
     json_object_set_new(line, "documents", json_integer(documents_of(b, c, w)));
     snprintf(text, sizeof text, "%016" PRIx64, l->digest);
     json_object_set_new(line, "digest", json_string(text));
-    json_object_set_new(line, "valid", json_boolean(!l->verdict.wrong));
-    json_object_set_new(line, "check", json_string(l->verdict.wrong ? "FAILED" : "PASSED"));
-    if (l->verdict.wrong) json_object_set_new(line, "why", json_string(l->verdict.why));
+    table_check(line, l->verdict.wrong, l->verdict.why);
     return line;
 }
 
@@ -223,10 +221,7 @@ static void add_speed(json_t *line, const scaling *b, const contender *c, mode w
     double     tokens = (double)documents_of(b, c, w) * (b->roster.length - 1);
     memcpy(seconds, l->seconds, sizeof seconds);
     measure_summarize(&m, seconds, 1, b->rounds);
-    table_times(line, &m);
-    json_object_set_new(line, "s_min", json_real(m.min));
-    json_object_set_new(line, "s_median", json_real(m.median));
-    json_object_set_new(line, "s_max", json_real(m.max));
+    table_seconds(line, &m);
     json_object_set_new(line, "tokens_s", json_real(tokens / m.median));
     json_object_set_new(line, "percent", json_real(100 * gain / (w == MODE_WEAK ? 1 : c->ranks)));
     if (!can_part(c)) return;

@@ -231,10 +231,7 @@ static void tell(spans *b)
         if (i == 0) one = m.median;
         if (i == 0) work = busy.median;
         if (!c->verdict.wrong) {
-            table_times(line, &m);
-            json_object_set_new(line, "s_min", json_real(m.min));
-            json_object_set_new(line, "s_median", json_real(m.median));
-            json_object_set_new(line, "s_max", json_real(m.max));
+            table_seconds(line, &m);
             json_object_set_new(line, "times", json_real(one / m.median));
             json_object_set_new(line, "work_s", json_real(busy.median));
             json_object_set_new(line, "work_times", json_real(work / busy.median));

@@ -119,3 +119,18 @@ void table_times(json_t *line, const measured *m)
     json_object_set_new(line, "samples", json_integer(m->samples));
     json_object_set_new(line, "calls", json_integer(m->calls));
 }
+
+void table_seconds(json_t *line, const measured *m)
+{
+    table_times(line, m);
+    json_object_set_new(line, "s_min", json_real(m->min));
+    json_object_set_new(line, "s_median", json_real(m->median));
+    json_object_set_new(line, "s_max", json_real(m->max));
+}
+
+void table_check(json_t *line, bool wrong, const char *why)
+{
+    json_object_set_new(line, "valid", json_boolean(!wrong));
+    json_object_set_new(line, "check", json_string(wrong ? "FAILED" : "PASSED"));
+    if (wrong) json_object_set_new(line, "why", json_string(why));
+}

@@ -7,6 +7,7 @@
 #define DID_TABLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "measure.h"
@@ -44,5 +45,11 @@ int table_invalid(const table *t);
 /* Put the times into a line: ms_min, ms_median, ms_max, slowest ("r1 host"), samples, calls.
  * Local. */
 void table_times(json_t *line, const measured *m);
+
+/* The same for what takes long, with s_min, s_median and s_max. Local. */
+void table_seconds(json_t *line, const measured *m);
+
+/* Say of a line that its answer is right, or wrong and why: valid, check, why. Local. */
+void table_check(json_t *line, bool wrong, const char *why);
 
 #endif
