@@ -25,6 +25,10 @@ status letter_send(letter *l, const void *what, size_t bytes, int to, event e);
 /* Begin to receive up to `most` bytes, which must not be looked at until letter_await. Local. */
 status letter_expect(letter *l, void *into, size_t most, int from, event e);
 
+/* Move on what is on its way between ranks of `c` without waiting, since little moves by itself while
+ * they compute. What goes wrong with a letter its letter_await says. NULL: nothing. Local. */
+void letter_look(comm *c);
+
 /* Wait, asleep between looks, until what was begun is sent or here; without a begin there is nothing
  * to wait for. */
 status letter_await(letter *l);

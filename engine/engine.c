@@ -339,7 +339,8 @@ static status furnish(engine *e, const kernels *k)
                                .workspace = &e->memory,
                                .timing = &p->timing,
                                .row = e->grid.row,
-                               .spanned = abreast > 1 ? &p->rows.spanned : NULL};
+                               .spanned = abreast > 1 ? &p->rows.spanned : NULL,
+                               .chain = e->grid.shape.depth > 1 ? e->grid.chain : NULL};
     return DID_OK;
 }
 

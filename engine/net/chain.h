@@ -5,7 +5,8 @@
  * the residual stream of its rows. Where the columns of every depth share memory, each sends a part of
  * the rows and gets the others from its neighbours; else each sends all of them, since what columns
  * would then tell each other crosses the same wire. The next message is expected before a pass is
- * computed, and a depth may send one while the one before is still on its way. The last depth answers
+ * computed, and a depth may send one while the one before is still on its way; a pass looks after them
+ * between its layers (letter_look). The last depth answers
  * to the leader, who expects the answers of every group of documents before it runs its pass. Of one
  * depth there is nothing to hand on.
  *

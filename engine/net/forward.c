@@ -5,6 +5,7 @@
 
 #include "attention.h"
 #include "layer.h"
+#include "letter.h"
 #include "run.h"
 #include "stream.h"
 #include "vocabulary.h"
@@ -58,6 +59,7 @@ static status transform(run *r, const pass *p, const forward_place *place)
     angles(r);
     for (int i = r->m->held.first; i < r->m->held.first + r->m->held.len; i++) {
         TRY(layer_attention(r, i));
+        letter_look(place->chain);
         TRY(layer_mlp(r, i));
     }
     if (place->out)

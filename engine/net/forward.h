@@ -43,6 +43,7 @@ typedef struct forward_place {
     spanned       *spanned;  /* where passes may hold spanned segments; else NULL */
     const float   *in;       /* [n_rows, d_model] what the depth before left; NULL with the first layer */
     float         *out;      /* the same for the next depth; NULL with the last layer */
+    comm          *chain;    /* letters of other passes are on their way in it; NULL: none */
 } forward_place;
 
 /* Bytes of workspace for passes of up to `rows` rows in which one segment sees up to `window`
