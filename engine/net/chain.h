@@ -6,9 +6,8 @@
  * the rows and gets the others from its neighbours; else each sends all of them, since what columns
  * would then tell each other crosses the same wire. The next message is expected before a pass is
  * computed, and a depth may send one while the one before is still on its way; a pass looks after them
- * between its layers (letter_look). The last depth answers
- * to the leader, who expects the answers of every group of documents before it runs its pass. Of one
- * depth there is nothing to hand on.
+ * between its layers (letter_look). The last depth answers to the leader, who expects the answers of
+ * every group of documents before it runs its pass. Of one depth there is nothing to hand on.
  *
  * Activations are f32 whatever the wire: with sums in bf16 too, a document has the bytes of one depth.
  * That lets a job be taken up at another depth and be compared with any, and the width of the stream
